@@ -1,0 +1,61 @@
+# README's two commands are `make demo` and `make test`; `make help` lists the rest.
+# The first one run makes .venv, with a Python that .ci/find-python finds (or PYTHON=... names).
+
+PY := .venv/bin/python
+WORKERS ?= 2
+PYTEST_ARGS ?=
+# Figures are written to files, never shown.
+export MPLBACKEND ?= Agg
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test test-full lint bench
+
+help:
+	@echo "make demo       run the demonstration; its report goes to demo-output/"
+	@echo "make test       run the tests at their reduced size"
+	@echo "make test-full  run the tests at full size (slow)"
+	@echo "make lint       ruff, and mypy on the rules, the parameters and the calibration"
+	@echo "make bench      measure the engines' speed"
+
+demo: .venv/.ready-run
+	.venv/bin/clinictwin demo --out demo-output
+
+test: .venv/.ready-test
+	$(PY) -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+test-full: .venv/.ready-test
+	CLINICTWIN_FULL=1 $(PY) -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+lint: .venv/.ready-test
+	$(PY) -m ruff check .
+	$(PY) -m mypy abm/rules abm/parameters.py calibration
+
+bench: .venv/.ready-bench
+	$(PY) -m tests.benchmarks.speed
+
+# --- Setting up -------------------------------------------------------------------------------
+# Stamps keep a second run quick. A .venv that no longer runs is made anew; one that came along
+# when the folder was moved or copied is installed into again, since an editable install and the
+# scripts beside it name the folder they were made in.
+
+ifneq ($(shell $(PY) -c "import pip" 2>/dev/null && cat .venv/.made-in 2>/dev/null),$(CURDIR))
+.PHONY: .venv/.made-in
+endif
+
+.venv/.made-in:
+	@if $(PY) -c "import sys, pip; assert sys.version_info >= (3, 12)" 2>/dev/null; then :; else \
+		python=$$(bash .ci/find-python) || exit 1; \
+		echo "Making .venv with $$python"; \
+		"$$python" -m venv --clear .venv; \
+	fi
+	@printf '%s\n' "$(CURDIR)" > $@
+
+extras-run :=
+extras-test := [test]
+extras-bench := [bench]
+
+.venv/.ready-run .venv/.ready-test .venv/.ready-bench: .venv/.ready-%: .venv/.made-in pyproject.toml constraints.txt
+	@echo "Installing clinictwin$(extras-$*) into .venv (minutes the first time)"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.$(extras-$*)'
+	@touch .venv/.ready-run $@

@@ -1,0 +1,1 @@
+"""ClinicTwin's virtual clinic: rules, agents, and two engines that share them."""

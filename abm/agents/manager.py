@@ -1,0 +1,62 @@
+"""The manager: decides which changes the budget allows, and keeps the list of those that are on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import mesa
+
+from abm import interventions as iv
+from abm.agents.person import Person
+
+
+class ActiveChange:
+    """One approved change as the agents meet it: plain floats, looked up by person."""
+
+    def __init__(self, clinic: Any, change: iv.Intervention, arrays: iv.InterventionSet, c: int) -> None:
+        self.clinic, self.change = clinic, change
+        self.kind = iv.KINDS[change.kind]
+        self.dose = float(arrays.dose[c])
+        self.ramp = float(arrays.ramp[c])
+        self.start = arrays.start[c].tolist()
+        self.reached = arrays.reached[c].tolist()
+        self.needs_adoption = float(arrays.needs_adoption[c])
+        self.learning_load = float(arrays.learning_load[c])
+        self.novelty = float(arrays.novelty[c])
+        self.effects = {
+            lever: self.dose * (getattr(clinic.parameters, name) if name else iv.EXTRA_ASSISTANT)
+            for lever, name in self.kind.levers.items()
+        }
+        relief = 1.0
+        for lever in iv.RELIEF:
+            relief *= 1.0 - min(self.effects.get(lever, 0.0), 1.0)
+        self.relief = 1.0 - relief
+
+    def starts_today(self, person: Person) -> bool:
+        day = self.clinic.day
+        return bool(self.reached[person.index]) and day <= self.start[person.index] < day + 1
+
+    def in_force(self, person: Person) -> float:
+        live = self.start[person.index] < self.clinic.day + 1 and self.dose > 0
+        return self.reached[person.index] * (1.0 if live else 0.0)
+
+    def rolled_out(self, person: Person) -> float:
+        share = min(max((self.clinic.day + 1.0 - self.start[person.index]) / self.ramp, 0.0), 1.0)
+        return self.reached[person.index] * share
+
+
+class Manager(mesa.Agent):
+    """Approves proposed changes in order while their yearly cost stays within ``budget`` (USD; None = no limit)."""
+
+    def __init__(self, model: Any, proposed: Iterable[iv.Intervention], budget: float | None = None) -> None:
+        super().__init__(model)
+        self.budget = budget
+        approved, self.open_recommendations = iv.approve(proposed, model.layout, budget)
+        self.arrays = iv.as_set(approved, model.layout)
+        self.changes = [ActiveChange(model, change, self.arrays, c) for c, change in enumerate(approved)]
+
+    @property
+    def trust(self) -> float:
+        """Trust in the twin and in changes it brings (0-1)."""
+        return self.model.parameters.trust

@@ -1,0 +1,1 @@
+"""Calibration of the virtual clinic from streaming observations."""

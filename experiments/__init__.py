@@ -1,0 +1,1 @@
+"""Experiments with the virtual clinic: demo, sweeps, reports, and the `clinictwin` command."""
