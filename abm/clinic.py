@@ -169,7 +169,7 @@ class Clinic(mesa.Model):
         assistants = self.assistants[k]
         here = sum(a.here for a in assistants)
         extra = sum(d.levers["assistants"] for d in pod) / len(pod)
-        places = len(assistants) + int(iv.KINDS["extra_medical_assistant"].dose_max)
+        places = len(assistants) + iv.EXTRA_PLACES
         session = self.parameters.session_minutes
         free = [appointments.assistant_starts(i, here + extra, session, xp) for i in range(places)]
         weight = [a.here + 1e-9 for a in assistants]

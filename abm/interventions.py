@@ -53,6 +53,7 @@ KINDS: dict[str, Kind] = {
 # fmt: on
 KIND_NAMES = tuple(KINDS)
 EXTRA_ASSISTANT = 1.0  # lever units per dose of an extra medical assistant, by definition
+EXTRA_PLACES = int(KINDS["extra_medical_assistant"].dose_max)  # places for them in each pod's queue
 
 
 class InterventionError(ValueError):

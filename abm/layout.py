@@ -75,7 +75,7 @@ def make_layout(
     pod_size: int = 5,
     staff_per_pod: tuple[int, int, int, int] = (5, 3, 2, 2),
     rooms_per_physician: int = 3,
-    slots_max: int = 26,
+    slots_max: int = 24,
     seed: int = 0,
 ) -> Layout:
     """A clinic: 60 % of physicians hold five sessions a week, the others four; panels of 1,800 to 2,400 patients.

@@ -72,6 +72,8 @@ RECORDED: dict[str, Outcome] = {
     "left": Outcome("1/day", "leavers"),
     "hired": Outcome("1/day", "hires"),
 }
+# outcomes that only a weekday's work makes; zero on weekends
+OF_WORK = (*tuple(RECORDED)[: tuple(RECORDED).index("backlog_minutes")], "task_load", "visit_revenue")
 DERIVED: dict[str, Outcome] = {
     "ehr_time_8": Outcome("min", "EHR-Time8: EHR time per 8 h of scheduled patient time"),
     "work_outside_work_8": Outcome("min", "WOW8: EHR time outside scheduled time per 8 h of scheduled patient time"),

@@ -70,7 +70,7 @@ class Parameters:
     # fmt: off
     # --- session and appointments
     session_minutes: float = _p(480.0, MINUTES, 240, 600, "patient-scheduled time of a session day", "E30, recalled", "schedule roster", 0.2)
-    slots_per_session: float = _p(22.0, "slots", 8, 26, "template slots of a session day; a slot lasts session_minutes / slots", "E30, recalled", "schedule", 0.3)
+    slots_per_session: float = _p(22.0, "slots", 8, 24, "template slots of a session day; a slot lasts session_minutes / slots", "E30, recalled", "schedule", 0.3)
     same_day_share: float = _p(0.35, SHARE, 0.0, 0.9, "share of the slots kept for requests of the same day", ASSUMED, "schedule")
     rooming_minutes: float = _p(6.0, MINUTES, 1, 20, "mean time of a medical assistant to room one patient", ASSUMED, "schedule")
     rooming_spread: float = _p(0.35, LOG, 0.05, 1.0, "log-standard deviation of rooming time", ASSUMED, "schedule")

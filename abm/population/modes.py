@@ -58,7 +58,7 @@ def ages(history: Any, position: Any) -> tuple[Any, Any]:
         return (count + later, jnp.maximum(base, jnp.where(later, 0.0, row[:, None]))), None
 
     start = (jnp.zeros(position.shape, position.dtype), jnp.zeros_like(position))
-    return jax.lax.scan(look, start, history, unroll=4)[0]
+    return jax.lax.scan(look, start, history, unroll=11)[0]
 
 
 class Exact:
@@ -68,7 +68,8 @@ class Exact:
 
     @staticmethod
     def count(u: Any, rate: Any) -> Any:
-        return draws.poisson_quantile(u, rate, jnp)
+        # the barrier keeps XLA from fusing (and so repeating) the series in each place that reads the count
+        return jax.lax.optimization_barrier(draws.poisson_quantile(u, rate, jnp))
 
     @staticmethod
     def happens(u: Any, probability: Any) -> Any:

@@ -7,41 +7,26 @@ from typing import Any
 import jax.numpy as jnp
 
 from abm import interventions as iv
+from abm import outcomes
 from abm.draws import DayDraws
 from abm.layout import Layout
 from abm.network import peers_mean
 from abm.parameters import Parameters
+from abm.population.changes import Levers, in_force
 from abm.population.state import ClinicState, trait
-from abm.population.workday import Levers, Work, burnout_inputs
-from abm.rules import Rules, adoption, burnout, change_fatigue, demand, phases, turnover
+from abm.population.workday import Work, burnout_inputs, by_profession
+from abm.rules import Rules, adoption, burnout, demand, phases, turnover
 from abm.rules.curves import relax
 from abm.rules.person import ChangeUse, Drivers, Mind, change_use_after, mind_after, own_baseline_motivation
 
 
-def morning(state: ClinicState, changes: iv.InterventionSet, day: Any, p: Parameters) -> ClinicState:
-    """Go-lives of the day: their impulse of change fatigue, and changes in use by all from their first day."""
-    starts_today = changes.reached.T * jnp.where((changes.start.T >= day) & (changes.start.T < day + 1), 1.0, 0.0)
-    weight = changes.novelty * jnp.minimum(changes.dose, 1.0)
-    impulse = 1.0 - jnp.exp((starts_today * weight).sum(axis=1) * jnp.log1p(-p.change_impulse))
-    shaken = change_fatigue.change_fatigue_after_go_live(state.mind.change_fatigue, impulse)
-    forced = in_force(changes, day) * (1.0 - changes.needs_adoption)
-    tried = jnp.maximum(state.use.tried, forced)
-    adoption = jnp.maximum(state.use.adoption, forced)
-    return state._replace(mind=state.mind._replace(change_fatigue=shaken), use=ChangeUse(tried, adoption, state.use.learned))
-
-
-def in_force(changes: iv.InterventionSet, day: Any) -> Any:
-    """1 for every person and change that has gone live there, [P, C]."""
-    return changes.reached.T * jnp.where(changes.start.T < day + 1, 1.0, 0.0) * jnp.where(changes.dose > 0, 1.0, 0.0)
-
-
-def night(state: ClinicState, work: Work, levers: Levers, rolled: Any, relief: Any, changes: iv.InterventionSet,
-          draw: DayDraws, day: Any, layout: Layout, p: Parameters, rules: Rules, mode: Any) -> tuple[ClinicState, dict[str, Any]]:  # fmt: skip
-    """From the end of the day's work to the next morning; returns the state and what the night adds to the record."""
+def night(state: ClinicState, work: Work, levers: Levers, changes: iv.InterventionSet,
+          draw: DayDraws, day: Any, layout: Layout, p: Parameters, rules: Rules, mode: Any) -> tuple[ClinicState, dict[str, Any], dict[str, Any]]:  # fmt: skip
+    """From the end of the day's work to the next morning: (state, record of physicians [N], record of staff [M])."""
     people, n = layout.people, layout.physicians
     of_physicians = lambda values: jnp.concatenate([values, jnp.zeros(people - n, values.dtype)])  # noqa: E731
     recovery = phases.Recovery(
-        jnp.concatenate([jnp.full(n, p.fatigue_build_rate), jnp.full(people - n, p.staff_fatigue_build_rate)]),
+        by_profession(p.fatigue_build_rate, p.staff_fatigue_build_rate, layout),
         p.recovery_rate_at_work,
         p.recovery_rate * jnp.exp(p.recovery_spread * trait(state.traits, "recovery") + of_physicians(levers.of["recovery"])),
         p.awake_rest_quality,
@@ -57,18 +42,18 @@ def night(state: ClinicState, work: Work, levers: Levers, rolled: Any, relief: A
     baseline = own_baseline_motivation(trait(state.traits, "motivation"), p, jnp)
     live = in_force(changes, day)
     unstable = (live * (1.0 - state.use.learned) * changes.novelty * jnp.minimum(changes.dose, 1.0)).sum(axis=1)
-    benefit = (rolled * state.use.adoption * relief).sum(axis=1)
+    benefit = (levers.rolled_out * state.use.adoption * levers.relief).sum(axis=1)
     peers = peers_mean(state.mind.motivation, state.employed, layout, p.distant_peer_share, jnp)
     drivers = Drivers(state.fatigue, of_physicians(levers.of["control"]), of_physicians(levers.of["support"]), benefit,
                       peers, unstable, baseline)  # fmt: skip
     mind = mind_after(state.mind, drivers, 1.0, p, rules, jnp)
-    use = _changes_tomorrow(state, live, relief, changes, draw, layout, p, rules, mode)
+    use = _changes_tomorrow(state, live, levers.relief, changes, draw, layout, p, rules, mode)
     index, intercept, threshold = burnout_inputs(state, p, rules, layout)
     burned = mode.burned_out(index, intercept, threshold)
     waiting = work.joined - work.served
     after = state._replace(
         fatigue=fatigue, mind=mind, use=use, tenure=state.tenure + 1.0, backlog=work.backlog, joined=work.joined,
-        served=work.served, load=relax(state.load, work.load_minutes, work.on_duty[:n] / p.advice_latency_days, 1.0, jnp),
+        served=work.served, load=relax(state.load, work.work_minutes, work.on_duty[:n] / p.advice_latency_days, 1.0, jnp),
     )  # fmt: skip
     after, left, hired = _employment(after, burned, state.mind.exhaustion, draw, layout, p, rules, mode)
     cancelled = (1.0 - mode.filled(after.employed[:n])) * waiting
@@ -82,9 +67,15 @@ def night(state: ClinicState, work: Work, levers: Levers, rolled: Any, relief: A
         "cynicism": state.mind.cynicism, "change_fatigue": state.mind.change_fatigue,
         "motivation": state.mind.motivation, "adoption": (state.use.adoption * changes.needs_adoption).sum(axis=1) / needs,
         "burnout_risk": burnout.burnout_risk(index, threshold, jnp), "burned_out": burned, "employed": state.employed,
-        "left": left, "hired": hired,
+        "left": left, "hired": hired, "on_duty": work.on_duty,
+        "work_minutes": 60.0 * (work.session_hours * work.session_intensity + work.wrap_up_hours),
     }  # fmt: skip
-    return after, record
+    own = {name: values[:n] for name, values in record.items() if name not in outcomes.OF_WORK}
+    own |= {
+        "backlog_minutes": sum(after.backlog), "waiting_requests": after.joined - after.served, "unmet_need": after.unmet,
+        "turnover_cost": left[:n] * p.turnover_cost,
+    }  # fmt: skip
+    return after, work.record | own, {name: values[n:] for name, values in record.items()}
 
 
 def _changes_tomorrow(state: ClinicState, live: Any, relief: Any, changes: iv.InterventionSet, draw: DayDraws,
@@ -106,11 +97,9 @@ def _changes_tomorrow(state: ClinicState, live: Any, relief: Any, changes: iv.In
 def _employment(state: ClinicState, burned: Any, exhaustion: Any, draw: DayDraws, layout: Layout, p: Parameters,
                 rules: Rules, mode: Any) -> tuple[ClinicState, Any, Any]:  # fmt: skip
     """Who leaves and who is hired overnight; a newcomer starts with a trait set and states of their own."""
-    n, people = layout.physicians, layout.people
-    by_job = lambda physician, staff: jnp.concatenate([jnp.full(n, physician), jnp.full(people - n, staff)])  # noqa: E731
-    leaving = rules.leaving_probability(burned, exhaustion, 1.0, by_job(p.leaving_per_year, p.staff_leaving_per_year),
+    leaving = rules.leaving_probability(burned, exhaustion, 1.0, by_profession(p.leaving_per_year, p.staff_leaving_per_year, layout),
                                         p.leaving_burnout_ratio, p.leaving_exhaustion_effect, jnp)  # fmt: skip
-    hiring = turnover.hiring_probability(1.0, by_job(p.hire_days, p.staff_hire_days), jnp)
+    hiring = turnover.hiring_probability(1.0, by_profession(p.hire_days, p.staff_hire_days, layout), jnp)
     left = state.employed * mode.event(draw.employment, leaving)
     hired = (1.0 - state.employed) * mode.event(draw.employment, hiring)
     stayed = state.employed - left

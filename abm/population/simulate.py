@@ -13,10 +13,11 @@ from abm import draws
 from abm import interventions as iv
 from abm.layout import Layout, make_layout
 from abm.parameters import Parameters
+from abm.population.changes import levers_today, morning
 from abm.population.modes import MODES, Day
-from abm.population.night import morning, night
-from abm.population.state import ClinicState, initial_state, trait
-from abm.population.workday import change_levers, no_work, work_day
+from abm.population.night import night
+from abm.population.state import ClinicState, initial_state
+from abm.population.workday import no_work, work_day
 from abm.rules import Rules
 
 
@@ -105,24 +106,14 @@ def clinic_day(state: ClinicState, number: Any, p: Parameters, seed: Any, change
     day = Day(number, 5 * week + in_week, seed)
     draw = draws.day_draws(seed, number, n, layout.people, layout.slots_max, changes.kind.shape[0], dtype, jnp)
     state = morning(state, changes, number, p)
-    levers, rolled, relief = change_levers(state, changes, number, layout, p)
+    levers = levers_today(state, changes, number, layout, p)
+    extra_places = iv.EXTRA_PLACES if changes.kind.shape[0] else 0
     work = jax.lax.cond(
         is_weekday,
-        lambda s: work_day(s, levers, draw, day, in_week, layout, p, rules, mode),
-        lambda s: no_work(s, layout),
-        state._replace(history=state.history),
+        lambda s: work_day(s, levers, draw, day, in_week, layout, p, extra_places, rules, mode),
+        no_work,
+        state,
     )
-    after, own = night(state, work, levers, rolled, relief, changes, draw, number, layout, p, rules, mode)
+    after, record, staff = night(state, work, levers, changes, draw, number, layout, p, rules, mode)
     row = day.weekday_number % state.history.shape[0]
-    after = after._replace(history=after.history.at[row].set(after.joined))
-    record = dict(work.record)
-    record |= {name: values[:n] for name, values in own.items()}
-    record |= {
-        "backlog_minutes": sum(after.backlog), "waiting_requests": after.joined - after.served, "unmet_need": after.unmet,
-        "task_load": work.on_duty[:n] * rules.task_load(work.load_minutes, state.fatigue[:n], trait(state.traits, "rating")[:n], p, jnp),
-        "turnover_cost": own["left"][:n] * p.turnover_cost, "visit_revenue": work.record["kept"] * p.revenue_per_visit,
-    }  # fmt: skip
-    staff = {name: values[n:] for name, values in own.items()}
-    staff["on_duty"] = work.on_duty[n:]
-    staff["work_minutes"] = 60.0 * (work.session_hours[n:] * work.session_intensity[n:] + work.wrap_up_hours[n:])
-    return after, (record, staff)
+    return after._replace(history=after.history.at[row].set(after.joined)), (record, staff)

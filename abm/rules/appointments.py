@@ -26,14 +26,16 @@ def start_visit(roomed: Number, physician_free: Number, xp: Any) -> Number:
     return xp.maximum(roomed, physician_free)
 
 
+NEVER_MINUTES = 1440.0  # a day: when an assistant who is not there would be free
+
+
 def assistant_starts(index: int, assistants: Number, session_minutes: Number, xp: Any) -> Number:
     """When assistant ``index`` (0, 1, ...) of a pod with ``assistants`` full-time equivalents present starts.
 
-    Whole assistants start with the session; a fraction works the last part of it; assistants who are not there are
-    modelled as free only when the session is over (someone then helps out).
+    Whole assistants start with the session; a fraction works the last part of it; one who is not there, never.
     """
     present = xp.minimum(xp.maximum(assistants - index, 0.0), 1.0)
-    return session_minutes * (1.0 - present)
+    return xp.where(present > 0.0, session_minutes * (1.0 - present), NEVER_MINUTES)
 
 
 def insert_sorted(times: list[Number], new: Number, xp: Any) -> list[Number]:
