@@ -29,6 +29,7 @@ test-full: .venv/.ready-test
 
 lint: .venv/.ready-test
 	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
 	$(PY) -m mypy abm/rules abm/parameters.py calibration
 
 bench: .venv/.ready-bench

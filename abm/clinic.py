@@ -44,10 +44,20 @@ class Clinic(mesa.Model):
     xp = xp
     share_levers = frozenset(iv.SHARE_LEVERS)
 
-    def __init__(self, parameters: Parameters | None = None, *, rng: Any = None,
-                 interventions: Iterable[iv.Intervention] = (), layout: Layout | None = None, rules: Rules | None = None,
-                 physician_class: type[Physician] = Physician, staff_class: type[Staff] = Staff,
-                 patient_class: type[Patient] = Patient, budget: float | None = None, draws_seed: Any = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        parameters: Parameters | None = None,
+        *,
+        rng: Any = None,
+        interventions: Iterable[iv.Intervention] = (),
+        layout: Layout | None = None,
+        rules: Rules | None = None,
+        physician_class: type[Physician] = Physician,
+        staff_class: type[Staff] = Staff,
+        patient_class: type[Patient] = Patient,
+        budget: float | None = None,
+        draws_seed: Any = None,
+    ) -> None:
         super().__init__(rng=rng)
         self.parameters = parameters or Parameters()
         self.layout = layout or default_layout()
@@ -66,7 +76,9 @@ class Clinic(mesa.Model):
             "vacancies": Clinic.vacancies,
         })  # fmt: skip
 
-    def _hire_everybody(self, physician_class: type[Physician], staff_class: type[Staff], patient_class: type[Patient]) -> None:
+    def _hire_everybody(
+        self, physician_class: type[Physician], staff_class: type[Staff], patient_class: type[Patient]
+    ) -> None:
         layout, n = self.layout, self.layout.physicians
         pod, sets = layout.person_pod.tolist(), np.asarray(layout.traits).tolist()
         days = np.asarray(layout.session_days).tolist()
@@ -75,7 +87,9 @@ class Clinic(mesa.Model):
         self.staff = [staff_class(self, n + j, pod[n + j], sets[n + j], role) for j, role in enumerate(roles)]
         self.people: list[Person] = [*self.physicians, *self.staff]
         self.pods = [[d for d in self.physicians if d.pod == k] for k in range(layout.pods)]
-        per_role = [[[s for s in self.staff if s.pod == k and s.role == role] for k in range(layout.pods)] for role in ROLES]
+        per_role = [
+            [[s for s in self.staff if s.pod == k and s.role == role] for k in range(layout.pods)] for role in ROLES
+        ]
         self.assistants, self.nurses, self.desk, self.scribes = per_role
         for physician, size in zip(self.physicians, np.asarray(layout.panel_size).tolist(), strict=True):
             cells = draws.middle_cell(np.arange(size), size)
@@ -194,7 +208,8 @@ class Clinic(mesa.Model):
             return
         mean = max(sum(d.load for d in pod) / len(pod), 1.0)
         weights = [
-            d.inbox * xp.exp(-p.advice_gain * p.advice_accuracy * d.levers["advice"] * (d.load / mean - 1.0)) for d in pod
+            d.inbox * xp.exp(-p.advice_gain * p.advice_accuracy * d.levers["advice"] * (d.load / mean - 1.0))
+            for d in pod
         ]
         total = sum(d.inbox for d in pod)
         for physician, weight in zip(pod, weights, strict=True):
@@ -212,10 +227,15 @@ class Clinic(mesa.Model):
         p = self.parameters
         totals = (
             (self.assistants, sum(d.rooming_sum + p.medical_assistant_visit_minutes * d.kept for d in pod)),
-            (self.nurses, sum(p.nurse_minutes_per_visit * d.kept + (d.to_team + d.inbox_to_team) * p.staff_time_ratio for d in pod)),
+            (
+                self.nurses,
+                sum(
+                    p.nurse_minutes_per_visit * d.kept + (d.to_team + d.inbox_to_team) * p.staff_time_ratio for d in pod
+                ),
+            ),
             (self.desk, sum(p.front_desk_minutes_per_visit * len(d.visits) for d in pod)),
             (self.scribes, sum(d.to_scribe for d in pod)),
-        )  # fmt: skip
+        )
         for by_pod, minutes in totals:
             here = sum(s.here for s in by_pod[k])
             for member in by_pod[k]:
@@ -225,9 +245,17 @@ class Clinic(mesa.Model):
     def _record(self) -> None:
         days = [d.day_outcomes() for d in self.physicians]
         self._records.append(np.array([[day.get(name, 0.0) for name in RECORDED] for day in days]))
-        self._staff_records.append(np.array(
-            [[{**s.record, "on_duty": s.work.on_duty, "work_minutes": s.work_minutes}[name] for name in STAFF_OUTCOMES] for s in self.staff]
-        ))  # fmt: skip
+        self._staff_records.append(
+            np.array(
+                [
+                    [
+                        {**s.record, "on_duty": s.work.on_duty, "work_minutes": s.work_minutes}[name]
+                        for name in STAFF_OUTCOMES
+                    ]
+                    for s in self.staff
+                ]
+            )
+        )
 
     def records(self) -> dict[str, np.ndarray]:
         """Daily outcomes of the run so far, [days, N] by name."""
@@ -241,10 +269,11 @@ class Clinic(mesa.Model):
 
     def to_dataset(self, period_days: int = 1, first_day: int = 0) -> xr.Dataset:
         """The run so far as a labelled Dataset; days are averaged in periods of ``period_days``."""
+
         def in_periods(values: np.ndarray) -> np.ndarray:
             whole = (len(values) - first_day) // period_days * period_days
             kept = values[first_day : first_day + whole]
-            return kept.reshape((-1, period_days) + values.shape[1:]).mean(axis=1)
+            return kept.reshape((-1, period_days, *values.shape[1:])).mean(axis=1)
 
         physicians = {name: in_periods(v) for name, v in self.records().items()}
         staff = {name: in_periods(v) for name, v in self.staff_records().items()}

@@ -1,6 +1,7 @@
 """Named random draws both engines share: a hash of (seed, stream, agent, day, index) gives four 32-bit words.
 
-Because a draw is addressed and not taken in sequence, both engines can be fed the same draws, two interventions meet the
+Because a draw is addressed and not taken in sequence, both engines can be fed the same draws, two interventions meet
+the
 same patients (common random numbers), and nothing depends on batch size, order or number of processes.
 
 The hash is ``pcg4d`` of Jarzynski & Olano 2020 (J Comput Graph Tech 9:20), a permuted congruential generator in four
@@ -36,29 +37,42 @@ NORMAL_LEVELS = 1 << 16
 NORMAL_TABLE: np.ndarray = ndtri((np.arange(NORMAL_LEVELS) + 0.5) / NORMAL_LEVELS)
 
 
-def seed_words(seed: Any) -> np.ndarray:
-    """Two uint32 words from an int (0 <= seed < 2**64), or from a JAX PRNG key."""
+def seed_words(seed: Any) -> Any:
+    """Two uint32 words from an int (0 <= seed < 2**64), a JAX PRNG key, or two raw words (uint32 [..., 2]).
+
+    They are hashed once, so that neighbouring seeds share no address: the seed's words are later added to an agent's
+    number, where seed 1 of agent 0 would else be seed 0 of agent 1. Raises ValueError on an int out of range.
+    """
+    xp: Any = np
     if isinstance(seed, int | np.integer):
         if not 0 <= int(seed) < 1 << 64:
             raise ValueError(f"seed: met {seed}, expected 0 <= seed < 2**64")
-        return np.array([int(seed) & 0xFFFFFFFF, int(seed) >> 32], dtype=np.uint32)
-    import jax
+        seed = np.array([int(seed) & 0xFFFFFFFF, int(seed) >> 32], dtype=np.uint32)
+    elif not isinstance(seed, np.ndarray):
+        import jax
+        import jax.numpy as xp
 
-    if jax.dtypes.issubdtype(seed.dtype, jax.dtypes.prng_key):
-        seed = jax.random.key_data(seed)
-    return seed[..., -2:]
+        if jax.dtypes.issubdtype(seed.dtype, jax.dtypes.prng_key):
+            seed = jax.random.key_data(seed)
+    low, high = (xp.atleast_1d(seed[..., k]).astype(xp.uint32) for k in (-2, -1))
+    none = xp.zeros_like(low)
+    mixed = xp.stack(_pcg4d(low, high, none, none, xp)[:2], axis=-1)
+    return mixed.reshape((*seed.shape[:-1], 2))
 
 
 def words(seed: Any, stream: Stream, agent: Any, day: Any, index: Any, xp: Any) -> Words:
-    """Four independent uint32 words for every address; arguments broadcast."""
+    """Four independent uint32 words for every address; ``seed`` is two of `seed_words`, other arguments broadcast."""
     u32 = xp.uint32
     # at least one axis: NumPy warns of the intended overflow for scalars alone
     as_u32 = lambda v: xp.atleast_1d(xp.asarray(v)).astype(u32)  # noqa: E731
-    factor, add = u32(1664525), u32(1013904223)
     x = as_u32(index) ^ u32((int(stream) * 0x9E3779B9) & 0xFFFFFFFF)
-    y = as_u32(agent) + as_u32(seed[1])
-    z = as_u32(day)
-    w = as_u32(seed[0])
+    return _pcg4d(x, as_u32(agent) + as_u32(seed[1]), as_u32(day), as_u32(seed[0]), xp)
+
+
+def _pcg4d(x: Any, y: Any, z: Any, w: Any, xp: Any) -> Words:
+    """The hash of Jarzynski & Olano on uint32 arrays that broadcast."""
+    u32 = xp.uint32
+    factor, add = u32(1664525), u32(1013904223)
     x, y, z, w = x * factor + add, y * factor + add, z * factor + add, w * factor + add
     for last in (False, True):
         x = x + y * w
@@ -88,7 +102,8 @@ def normal_of_uniform(u: Any, dtype: Any, xp: Any) -> Any:
 
 
 def middle_cell(rank: Any, size: Any) -> Any:
-    """Cell of NORMAL_TABLE at the middle of ``rank`` among ``size`` equally likely ranks; integers, so without rounding."""
+    """Cell of NORMAL_TABLE at the middle of ``rank`` among ``size`` equally likely ranks; integers, so without
+    rounding."""
     return (2 * rank + 1) * NORMAL_LEVELS // (2 * size)
 
 
@@ -108,7 +123,9 @@ class DayDraws(NamedTuple):
     take_up: Any  # uniform [P, C]
 
 
-def day_draws(seed: Any, day: Any, physicians: int, people: int, slots: int, changes: int, dtype: Any, xp: Any) -> DayDraws:
+def day_draws(
+    seed: Any, day: Any, physicians: int, people: int, slots: int, changes: int, dtype: Any, xp: Any
+) -> DayDraws:
     """The draws of a calendar day (0 = first Monday)."""
     physician = xp.arange(physicians, dtype=xp.uint32)
     person = xp.arange(people, dtype=xp.uint32)

@@ -78,10 +78,14 @@ class Intervention:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise InterventionError(f"unknown intervention {self.kind!r}{nearest(self.kind, KIND_NAMES)} (known: {', '.join(KIND_NAMES)})")
+            raise InterventionError(
+                f"unknown intervention {self.kind!r}{nearest(self.kind, KIND_NAMES)} (known: {', '.join(KIND_NAMES)})"
+            )
         top = KINDS[self.kind].dose_max
         if not 0 <= self.dose <= top:
-            raise InterventionError(f"{self.kind}: met dose {self.dose}, expected between 0 and {top:g} ({KINDS[self.kind].dose_unit})")
+            raise InterventionError(
+                f"{self.kind}: met dose {self.dose}, expected between 0 and {top:g} ({KINDS[self.kind].dose_unit})"
+            )
         for name in ("start_day", "ramp_days", "stagger_days", "decision_days"):
             if not 0 <= getattr(self, name) <= 36_500:
                 raise InterventionError(f"{self.kind}: met {name} {getattr(self, name)}, expected 0 to 36500 days")
@@ -100,7 +104,9 @@ class InterventionSet(NamedTuple):
     novelty: Any  # float [C]
 
 
-def as_set(interventions: Iterable[Intervention] | InterventionSet | None, layout: Layout, size: int | None = None) -> InterventionSet:
+def as_set(
+    interventions: Iterable[Intervention] | InterventionSet | None, layout: Layout, size: int | None = None
+) -> InterventionSet:
     """Interventions as arrays; ``size`` pads with changes of dose 0 so that sweeps compile once."""
     if isinstance(interventions, InterventionSet):
         return interventions
@@ -151,7 +157,9 @@ def yearly_cost(interventions: Iterable[Intervention], layout: Layout) -> float:
     return total
 
 
-def approve(proposed: Iterable[Intervention], layout: Layout, budget: float | None = None) -> tuple[list[Intervention], list[Intervention]]:
+def approve(
+    proposed: Iterable[Intervention], layout: Layout, budget: float | None = None
+) -> tuple[list[Intervention], list[Intervention]]:
     """(approved, refused): proposals in order, as long as their yearly cost stays within ``budget`` USD (None: all)."""
     approved: list[Intervention] = []
     refused: list[Intervention] = []

@@ -86,14 +86,18 @@ def make_layout(
     if pod_size < 1 or physicians < pod_size or physicians % pod_size:
         raise ValueError(f"physicians: met {physicians}, expected a multiple of pod_size ({pod_size})")
     if min(staff_per_pod[:3]) < 1 or len(staff_per_pod) != len(ROLES):
-        raise ValueError(f"staff_per_pod: met {staff_per_pod}, expected at least one of each of {ROLES[:3]}, then scribes")
+        raise ValueError(
+            f"staff_per_pod: met {staff_per_pod}, expected at least one of each of {ROLES[:3]}, then scribes"
+        )
     rng = np.random.default_rng(seed)
     pods = physicians // pod_size
     people = physicians + pods * sum(staff_per_pod)
     full_time = rng.permutation(physicians) < round(0.6 * physicians)
     low, high = PATIENTS_PER_PANEL
     part_time_top = low + (high - low) // 3
-    panel = np.where(full_time, rng.integers(part_time_top, high + 1, physicians), rng.integers(low, part_time_top, physicians))
+    panel = np.where(
+        full_time, rng.integers(part_time_top, high + 1, physicians), rng.integers(low, part_time_top, physicians)
+    )
     session_days = np.ones((physicians, WEEKDAYS))
     session_days[~full_time, rng.integers(0, WEEKDAYS, (~full_time).sum())] = 0.0
     traits = rng.standard_normal((people, GENERATIONS, len(TRAITS)))

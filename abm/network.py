@@ -8,13 +8,14 @@ from abm.layout import Layout
 
 
 def peers_mean(values: Any, weight: Any, layout: Layout, distant_share: Any, xp: Any) -> Any:
-    """Mean of ``values`` [P] or [P, C] over what a person sees of others, weighted by ``weight`` [P] (employed or not)."""
+    """Mean of ``values`` [P] or [P, C] over what a person sees of others, weighted by ``weight`` [P] (employed or
+    not)."""
     n = layout.physicians
     column = (lambda w: w) if values.ndim == 1 else (lambda w: w[:, None])
     weighted = values * column(weight)
 
     def others(a: Any, size: int) -> Any:
-        groups = a.reshape((layout.pods, size) + a.shape[1:])
+        groups = a.reshape((layout.pods, size, *a.shape[1:]))
         return (groups.sum(axis=1, keepdims=True) - groups).reshape(a.shape)
 
     def near(a: Any) -> Any:

@@ -99,7 +99,9 @@ def _ratio(a: Any, b: Any) -> Any:
 def derive(data: xr.Dataset) -> xr.Dataset:
     """Add the derived outcomes; ratios of sums, so averaging first and deriving afterwards is right."""
     scheduled = data["scheduled_minutes"] / 480.0
-    data["messages"] = data["patient_messages"] + data["result_messages"] + data["colleague_messages"] + data["system_messages"]
+    data["messages"] = (
+        data["patient_messages"] + data["result_messages"] + data["colleague_messages"] + data["system_messages"]
+    )
     for name, minutes in (("ehr_time_8", "ehr_minutes"), ("work_outside_work_8", "ehr_outside_scheduled_minutes"),
                           ("inbox_time_8", "inbox_minutes"), ("note_time_8", "note_minutes")):  # fmt: skip
         data[name] = _ratio(data[minutes], scheduled)
@@ -116,28 +118,53 @@ def derive(data: xr.Dataset) -> xr.Dataset:
     return data
 
 
-def to_dataset(physicians: Mapping[str, Any], layout: Layout, *, period_days: int = 1, staff: Mapping[str, Any] | None = None,
-               leading: Mapping[str, Any] | None = None, first_day: int = 0, with_derived: bool = True) -> xr.Dataset:  # fmt: skip
+def to_dataset(
+    physicians: Mapping[str, Any],
+    layout: Layout,
+    *,
+    period_days: int = 1,
+    staff: Mapping[str, Any] | None = None,
+    leading: Mapping[str, Any] | None = None,
+    first_day: int = 0,
+    with_derived: bool = True,
+) -> xr.Dataset:
     """Records of a run (or of a batch of runs) as a Dataset with units and long names.
 
-    ``physicians`` maps outcome names to arrays [..., periods, N]; ``leading`` names the leading axes in order, with their
+    ``physicians`` maps outcome names to arrays [..., periods, N]; ``leading`` names the leading axes in order, with
+    their
     labels (``{"replicate": range(8)}``). ``day`` labels each period by its first calendar day.
     """
     leading = dict(leading or {})
     variables: dict[str, Any] = {}
     for name, values in physicians.items():
         spec = RECORDED[name]
-        variables[name] = ((*leading, "day", "physician"), np.asarray(values), {"units": spec.unit, "long_name": spec.long_name})
+        variables[name] = (
+            (*leading, "day", "physician"),
+            np.asarray(values),
+            {"units": spec.unit, "long_name": spec.long_name},
+        )
     for name in STAFF_OUTCOMES if staff else ():
         spec = RECORDED[name]
         values = np.asarray((staff or {})[name])
-        variables[f"staff_{name}"] = ((*leading, "day", "staff"), values, {"units": spec.unit, "long_name": f"staff: {spec.long_name}"})
+        variables[f"staff_{name}"] = (
+            (*leading, "day", "staff"),
+            values,
+            {"units": spec.unit, "long_name": f"staff: {spec.long_name}"},
+        )
     periods, n = np.asarray(next(iter(physicians.values()))).shape[-2:]
     coordinates: dict[str, Any] = {k: list(v) for k, v in leading.items()}
-    coordinates["day"] = ("day", first_day + period_days * np.arange(periods), {"units": "day", "long_name": "calendar day, 0 = first Monday"})
+    coordinates["day"] = (
+        "day",
+        first_day + period_days * np.arange(periods),
+        {"units": "day", "long_name": "calendar day, 0 = first Monday"},
+    )
     coordinates["physician"] = ("physician", np.arange(n), {"long_name": "physician's post"})
     coordinates["pod"] = ("physician", layout.person_pod[:n], {"long_name": "pod"})
-    coordinates["fte"] = ("physician", np.asarray(layout.fte), {"units": "1", "long_name": "clinical full-time equivalent"})
+    coordinates["fte"] = (
+        "physician",
+        np.asarray(layout.fte),
+        {"units": "1", "long_name": "clinical full-time equivalent"},
+    )
     if staff:
         coordinates["role"] = ("staff", [ROLES[r] for r in layout.staff_roles], {"long_name": "role"})
     data = xr.Dataset(variables, coordinates, {"period_days": period_days})

@@ -86,9 +86,9 @@ class Parameters:
     unmet_need_days: float = _p(21.0, DAYS, 3, 120, "time constant with which an unmet need fades or is met elsewhere", ASSUMED, "schedule")
     unmet_request_rate: float = _p(0.03, PER_DAY, 0.0, 0.2, "extra visit requests a weekday per patient with unmet need", ASSUMED, "schedule")
     unmet_message_rate: float = _p(0.03, PER_DAY, 0.0, 0.3, "extra patient messages a weekday per patient with unmet need", ASSUMED, "ehr")
-    no_show_intercept: float = _p(-3.4508, LOGIT, -6, 0, "log-odds of a no-show of a same-day appointment", _NO_SHOW, "schedule", 0.2)
-    no_show_delay_effect: float = _p(2.4702, LOGIT, 0, 5, "rise of the log-odds of a no-show with a long lead time", _NO_SHOW, "schedule", 0.2)
-    no_show_delay_days: float = _p(0.42, DAYS, 0.05, 10, "lead time over which 63 % of that rise has happened", _NO_SHOW, "schedule", 0.3)
+    no_show_intercept: float = _p(-3.5797, LOGIT, -6, 0, "log-odds of a no-show of a same-day appointment", _NO_SHOW, "schedule", 0.2)
+    no_show_delay_effect: float = _p(2.5098, LOGIT, 0, 5, "rise of the log-odds of a no-show with a long lead time", _NO_SHOW, "schedule", 0.2)
+    no_show_delay_days: float = _p(0.3764, DAYS, 0.05, 10, "lead time over which 63 % of that rise has happened", _NO_SHOW, "schedule", 0.3)
     no_show_patient_spread: float = _p(0.3, LOGIT, 0.0, 1.5, "standard deviation of no-show log-odds between patients", ASSUMED, "schedule")
     no_show_disadvantage: float = _p(0.3, LOGIT, 0.0, 1.5, "extra no-show log-odds of patients in the disadvantaged equity group", ASSUMED, "schedule")
     # --- messages
@@ -228,7 +228,7 @@ class Parameters:
     revenue_per_visit: float = _p(150.0, USD, 50, 400, "income from one kept visit", ASSUMED, "", 0.5, _READ_OUT)
     # fmt: on
 
-    def __iter__(self) -> Iterable[float]:  # type: ignore[override]
+    def __iter__(self) -> Iterable[float]:
         return iter(dataclasses.astuple(self))
 
     def replace(self, **values: Any) -> Parameters:
@@ -287,7 +287,9 @@ def check(name: str, value: Any, unit: str | None = None, where: str = "") -> fl
     if unit is not None and unit != e.unit:
         raise ParameterError(f"{where}{name}: met unit {unit!r}, expected {e.unit!r}")
     if not math.isfinite(number_value) or not e.low <= number_value <= e.high:
-        raise ParameterError(f"{where}{name}: met {number_value:g} {e.unit}, expected between {e.low:g} and {e.high:g} {e.unit}")
+        raise ParameterError(
+            f"{where}{name}: met {number_value:g} {e.unit}, expected between {e.low:g} and {e.high:g} {e.unit}"
+        )
     return number_value
 
 

@@ -1,7 +1,7 @@
-"""The registry of streams and measures: what can be observed of a clinic, and how that observation relates to the model.
+"""The registry of streams and measures: what can be observed of a clinic, and how it relates to the model.
 
-Noise, loadings and spreads between people are assumed: no published value was found for any of them. They say how a
-measure differs from the outcome it observes, not how the outcome itself varies from day to day.
+Noise, baselines, loadings and spreads between people are assumed. They say how a measure differs from the
+outcome it observes, not how the outcome itself varies from day to day.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from typing import Any
 class Kind(enum.StrEnum):
     """How a value relates to the truth, and what ``Measure.noise`` means."""
 
-    LOGNORMAL = "lognormal"  # value = truth * exp(noise * z): noise is a log-standard deviation; zero stays zero
-    NORMAL = "normal"  # value = truth + noise * z: noise is in the measure's unit
+    LOGNORMAL = "lognormal"  # value = truth * exp(noise * z): a log-standard deviation; zero stays zero
+    NORMAL = "normal"  # value = truth + noise * z: in the measure's unit
     COUNT = "count"  # value = truth: logs count events exactly, the randomness is the clinic's own
-    ORDINAL = "ordinal"  # value = level by ordered thresholds on the latent index plus the personal intercept
+    ORDINAL = "ordinal"  # value = level by ordered thresholds on the latent index plus personal intercept
     EXACT = "exact"  # value = truth
 
 
 @dataclasses.dataclass(frozen=True)
 class Personal:
-    """A measure with a level of one's own: log (lognormal) or level (normal) = own baseline + loading * fatigue."""
+    """A level of one's own: the value (normal) or its log (lognormal) is own baseline + loading * fatigue."""
 
     baseline: float  # of the median person, in the measure's unit
-    spread: float  # standard deviation between people: of the log (lognormal), or in the measure's unit (normal)
+    spread: float  # standard deviation between people: of the log (lognormal), in the unit (normal)
     fatigue_loading: float  # per unit of morning fatigue (0-1), on the same scale as the spread
 
 
@@ -35,9 +35,9 @@ class Personal:
 class Measure:
     """One measure of one stream: a value for one person and one calendar day.
 
-    ``outcomes`` are the names in `abm.outcomes.RECORDED` whose sum, times ``scale``, is observed (burnout_level: the
-    states its index is built from). ``days_after``: the value is measured that many calendar days after the day it is
-    about. ``low`` and ``high`` bound what is possible; ``step`` is what values are rounded to (0: not rounded).
+    ``outcomes`` are the names in `abm.outcomes.RECORDED` whose sum, times ``scale``, is observed (burnout_level:
+    the states its index is built from). ``days_after``: it is measured that many calendar days after the day it
+    is about. ``low`` and ``high`` bound what is possible; values are rounded to ``step`` (0: not rounded).
     """
 
     name: str
@@ -68,14 +68,15 @@ BURNOUT_STATES = ("exhaustion", "cynicism", "motivation", "change_fatigue")
 
 
 def _minutes(name: str, stream: str, outcome: str, meaning: str, noise: float) -> Measure:
-    return Measure(name, stream, "min", 0, DAY_MINUTES, Kind.LOGNORMAL, (outcome,), meaning, noise=noise, step=1)
+    limits = (0, DAY_MINUTES)
+    return Measure(name, stream, "min", *limits, Kind.LOGNORMAL, (outcome,), meaning, noise=noise, step=1)
 
 
 def _count(name: str, stream: str, high: float, outcomes: tuple[str, ...], meaning: str) -> Measure:
     return Measure(name, stream, "1", 0, high, Kind.COUNT, outcomes, meaning, step=1)
 
 
-# noise of minutes, assumed: 5 % for a total (vendors' idle-time rules differ), 8 % where time must be attributed to a task
+# noise of minutes, assumed: 5 % for a total (vendors count idle time differently), 8 % for the share of a task
 _ALL = (
     _minutes("ehr_minutes", "ehr", "ehr_minutes", "EHR time of the day", 0.05),
     _minutes("note_minutes", "ehr", "note_minutes", "documentation time of the day", 0.08),
@@ -87,17 +88,18 @@ _ALL = (
     _count("booked_count", "schedule", 100, ("booked",), "visits booked for the day"),
     _count("kept_count", "schedule", 100, ("kept",), "visits kept"),
     _count("no_show_count", "schedule", 100, ("no_show",), "booked visits to which the patient did not come"),
-    _minutes("visit_minutes", "schedule", "visit_minutes", "time with patients, from check-in and check-out stamps", 0.05),
-    Measure("third_next_available_days", "schedule", "day", 0, 365, Kind.NORMAL, ("third_next_available_days",),
-            "calendar days until the third free slot", noise=0.5, step=1),
+    _minutes("visit_minutes", "schedule", "visit_minutes", "time with patients, check-in to check-out", 0.05),
+    Measure("third_next_available_days", "schedule", "day", 0, 365, Kind.NORMAL,
+            ("third_next_available_days",), "calendar days until the third free slot", noise=0.5, step=1),
     Measure("sleep_minutes", "wearable", "min", 0, DAY_MINUTES, Kind.LOGNORMAL, ("sleep_hours",),
-            "sleep of the night that ends on the day of measurement", noise=0.05, step=1, scale=60, days_after=1),
+            "sleep of the night that ends on the day of measurement", noise=0.05, step=1, scale=60,
+            days_after=1),
     Measure("resting_heart_rate", "wearable", "1/min", 25, 150, Kind.NORMAL, ("fatigue",),
             "resting heart rate in the morning", noise=1.8, step=1,
             personal=Personal(baseline=62, spread=7, fatigue_loading=12)),
     Measure("heart_rate_variability_rmssd", "wearable", "ms", 1, 300, Kind.LOGNORMAL, ("fatigue",),
-            "heart-rate variability in the morning (root mean square of successive differences)", noise=0.15, step=1,
-            personal=Personal(baseline=32, spread=0.4, fatigue_loading=-0.8)),
+            "heart-rate variability in the morning (root mean square of successive differences)",
+            noise=0.15, step=1, personal=Personal(baseline=32, spread=0.4, fatigue_loading=-0.8)),
     # tells whether the device works and is worn, and nothing of the model's states
     Measure("steps", "wearable", "1", 0, 100_000, Kind.LOGNORMAL, (), "steps of the day", noise=0.3, step=1,
             personal=Personal(baseline=7000, spread=0.3, fatigue_loading=0)),
@@ -123,11 +125,11 @@ def measures_of(stream: str) -> tuple[Measure, ...]:
 def expected_value(measure: Measure, records: Mapping[str, Any], xp: Any, baseline: Any = None) -> Any:
     """The value without noise and rounding (the median, for lognormal measures), shaped as the records.
 
-    ``records`` maps outcome names to arrays (or is a Dataset); ``baseline`` is the person's own level of a measure that
-    has one (the median person's if not given). Raises ValueError for ordinal measures: they have thresholds, not a value.
+    ``records`` maps outcome names to arrays; ``baseline`` is the person's own level of a measure that has one
+    (the median person's if not given). Raises ValueError for ordinal measures: they have thresholds, not a value.
     """
     if measure.kind is Kind.ORDINAL:
-        raise ValueError(f"{measure.name}: an ordinal measure has no expected value; use abm.rules.burnout")
+        raise ValueError(f"{measure.name}: has ordered thresholds, no expected value; see abm.rules.burnout")
     if measure.personal is None:
         return measure.scale * sum(records[name] for name in measure.outcomes)
     own = measure.personal.baseline if baseline is None else baseline

@@ -16,7 +16,8 @@ from abm.rules.booking import no_show_probability
 
 FITTED = ("no_show_intercept", "no_show_delay_effect", "no_show_delay_days")
 COLUMNS = ("ScheduledDay", "AppointmentDay", "No-show")
-# (label, first and last lead time in days, share in percent): EVIDENCE row E29, Medical Appointment No Shows, Vitoria 2016
+# (label, first and last lead time in days, share in percent): evidence row E29, computed from
+# Medical Appointment No Shows, Vitoria 2016
 LEAD_TIME_BINS = (
     ("same day", 0, 0, 3.0), ("1-3 days", 1, 3, 26.0), ("4-7 days", 4, 7, 22.0), ("8-14 days", 8, 14, 29.0),
     ("15-30 days", 15, 30, 28.0), ("31-60 days", 31, 60, 27.0), ("over 60 days", 61, 10_000, 34.0),
@@ -27,8 +28,11 @@ QUADRATURE_NODES = 31  # Gauss-Hermite: exact to rounding for spreads up to 1.5 
 
 @dataclasses.dataclass(frozen=True)
 class NoShowFit:
-    """The fitted curve. ``table``: estimate, standard error and bounds by parameter; ``bins``: shares in percent by
-    lead time with the verdict of EVIDENCE row E29; ``excluded``: appointments dated before their booking."""
+    """The fitted curve.
+
+    ``table``: estimate, standard error and bounds by parameter. ``bins``: shares in percent by lead time, with
+    the verdict of evidence row E29. ``excluded``: appointments left out, being dated before their booking.
+    """
 
     intercept: float
     delay_effect: float
@@ -51,19 +55,21 @@ def marginal_no_show_share(lead_days: Any, curve: Any, parameters: Parameters) -
 
     Integrates over the patients' own log-odds (normal, ``no_show_patient_spread``) and the two equity groups.
     """
+    intercept, delay_effect, delay_days = curve
     nodes, weights = np.polynomial.hermite_e.hermegauss(QUADRATURE_NODES)
     weights = weights / weights.sum()
     own = parameters.no_show_patient_spread * nodes
     patient_logit = np.concatenate([own, own + parameters.no_show_disadvantage])
     mass = np.concatenate([(1 - DISADVANTAGED_SHARE) * weights, DISADVANTAGED_SHARE * weights])
-    chance = no_show_probability(np.asarray(lead_days, float), patient_logit[:, None], *curve, np)
+    chance = no_show_probability(np.asarray(lead_days, float), patient_logit[:, None], intercept, delay_effect,
+                                 delay_days, np)  # fmt: skip
     return mass @ chance
 
 
 def read_appointments(path: str | Path) -> tuple[np.ndarray, np.ndarray, int]:
-    """(lead time in calendar days, 1.0 where the patient did not come, appointments left out) of each appointment.
+    """Lead time in calendar days [A], 1.0 where the patient did not come [A], and how many were left out.
 
-    Left out are appointments dated before their booking. Raises ValueError with the line of the first unreadable row.
+    Left out are appointments dated before their booking. Raises ValueError with the line of a bad row.
     """
     try:
         data = pd.read_csv(path, dtype=str, usecols=lambda name: name in COLUMNS, skip_blank_lines=False)
@@ -79,14 +85,15 @@ def read_appointments(path: str | Path) -> tuple[np.ndarray, np.ndarray, int]:
     days = []
     for name in COLUMNS[:2]:
         time = pd.to_datetime(data[name], format="ISO8601", utc=True, errors="coerce")
-        _refuse_first(time.isna(), data[name], f"{path}: line {{}}: {name}: met {{!r}}, expected a date such as 2016-04-29")
+        _refuse_first(time.isna(), data[name], f"{path}: line {{}}: {name}: met {{!r}}, expected an ISO date")
         days.append(time.dt.normalize())
     answer = data["No-show"]
-    _refuse_first(~answer.isin(["Yes", "No"]), answer, f"{path}: line {{}}: No-show: met {{!r}}, expected Yes or No")
+    wrong = ~answer.isin(["Yes", "No"])
+    _refuse_first(wrong, answer, f"{path}: line {{}}: No-show: met {{!r}}, expected Yes or No")
     lead = (days[1] - days[0]).dt.days.to_numpy(float)
     kept = lead >= 0
     if not kept.any():
-        raise ValueError(f"{path}: every appointment is dated before its booking; are the two date columns exchanged?")
+        raise ValueError(f"{path}: every appointment is dated before its booking; are the dates exchanged?")
     return lead[kept], (answer == "Yes").to_numpy(float)[kept], int((~kept).sum())
 
 
@@ -101,8 +108,8 @@ def fit_no_show(path: str | Path, parameters: Parameters | None = None) -> NoSho
 
     The model's parameters are log-odds of one patient, so the likelihood integrates over patients, with
     ``no_show_patient_spread`` and ``no_show_disadvantage`` held at the values of ``parameters`` (the defaults).
-    Appointments count as independent. Standard errors come from the Hessian of the log-likelihood; they are NaN when an
-    estimate lies on its bound in the parameter table. Raises ValueError on unreadable data.
+    Appointments count as independent. Standard errors come from the Hessian of the log-likelihood; they are
+    NaN when an estimate lies on its bound in the parameter table. Raises ValueError on unreadable data.
     """
     parameters = parameters or Parameters()
     lead, missed, excluded = read_appointments(path)
@@ -110,7 +117,7 @@ def fit_no_show(path: str | Path, parameters: Parameters | None = None) -> NoSho
         raise ValueError(f"{path}: every appointment has the same outcome; there is no curve to fit")
     lead_values, position = np.unique(lead, return_inverse=True)
     if len(lead_values) < 3:
-        raise ValueError(f"{path}: met {len(lead_values)} different lead times, expected at least 3 to fit three parameters")
+        raise ValueError(f"{path}: met {len(lead_values)} different lead times, expected at least 3")
     booked = np.bincount(position).astype(float)
     no_shows = np.bincount(position, missed)
 
@@ -132,14 +139,15 @@ def fit_no_show(path: str | Path, parameters: Parameters | None = None) -> NoSho
     )
     fitted = marginal_no_show_share(lead_values, estimate, parameters)
     bins = _bins(lead_values, booked, no_shows, fitted)
-    return NoShowFit(
-        *map(float, estimate), (float(errors[0]), float(errors[1]), float(errors[2])),
-        -negative_log_likelihood(estimate), len(lead), excluded, table, bins,
-    )  # fmt: skip
+    intercept, delay_effect, delay_days = (float(value) for value in estimate)
+    standard_errors = (float(errors[0]), float(errors[1]), float(errors[2]))
+    log_likelihood = -negative_log_likelihood(estimate)
+    return NoShowFit(intercept, delay_effect, delay_days, standard_errors, log_likelihood, len(lead), excluded,
+                     table, bins)  # fmt: skip
 
 
 def _minimum(function: Any) -> np.ndarray:
-    """The best of several descents within the table's bounds: the delay time can have more than one local optimum."""
+    """The best of several descents within the table's bounds (the delay time may have several optima)."""
     bounds = [(ENTRIES[name].low, ENTRIES[name].high) for name in FITTED]
     best = None
     for delay_days in (0.2, 1.0, 4.0):
@@ -173,7 +181,7 @@ def _standard_errors(function: Any, estimate: np.ndarray) -> np.ndarray:
 
 
 def _bins(lead: np.ndarray, booked: np.ndarray, no_shows: np.ndarray, fitted: np.ndarray) -> pd.DataFrame:
-    """Observed and fitted share by lead time, in percent; the verdict holds the fitted share against row E29."""
+    """Observed and fitted share by lead time, in percent; the verdict is on the fitted one."""
     rows = []
     for label, first, last, published in LEAD_TIME_BINS:
         inside = (lead >= first) & (lead <= last)

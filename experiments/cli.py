@@ -38,7 +38,9 @@ def refusing(command: Callable[..., Any]) -> Callable[..., Any]:
     return wrapper
 
 
-ParametersFile = Annotated[Path | None, typer.Option("--parameters", help="YAML file with the parameters that differ from the defaults.")]
+ParametersFile = Annotated[
+    Path | None, typer.Option("--parameters", help="YAML file with the parameters that differ from the defaults.")
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
 
@@ -63,8 +65,11 @@ def use_compilation_cache() -> None:
 
 @app.command()
 @refusing
-def demo(out_dir: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = Path("clinictwin-demo"), seed: Seed = 7,
-         quiet: Quiet = False) -> None:  # fmt: skip
+def demo(
+    out_dir: Annotated[Path, typer.Option("--out", help="Folder to write to.")] = Path("clinictwin-demo"),
+    seed: Seed = 7,
+    quiet: Quiet = False,
+) -> None:
     """Everything on a simulated clinic: six months of observations, a fit, a sweep of interventions, a report."""
     use_compilation_cache()
     from experiments.demo import run_demo
@@ -77,7 +82,9 @@ def demo(out_dir: Annotated[Path, typer.Option("--out", help="Folder to write to
 def parameters(
     file: Annotated[Path | None, typer.Argument(help="YAML file to check and show; the defaults if not given.")] = None,
     find: Annotated[str, typer.Option(help="Show only names or meanings that contain this.")] = "",
-    save: Annotated[Path | None, typer.Option(help="Write all parameters to this YAML file instead of printing.")] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="Write all parameters to this YAML file instead of printing.")
+    ] = None,
 ) -> None:
     """The table of all parameters: meaning, unit, bounds, default, prior, source, informing streams."""
     from abm import parameters as table
@@ -115,9 +122,17 @@ def interventions() -> None:
 
     from abm.interventions import KINDS
 
-    rows = [{"kind": name, "meaning": k.meaning, "dose": f"{k.dose_unit}, up to {k.dose_max:g}", "levers": ", ".join(k.levers),
-             "needs adoption": "yes" if k.needs_adoption else "no", "USD/physician/year (assumed)": f"{k.cost_per_physician_year:,.0f}"}
-            for name, k in KINDS.items()]  # fmt: skip
+    rows = [
+        {
+            "kind": name,
+            "meaning": k.meaning,
+            "dose": f"{k.dose_unit}, up to {k.dose_max:g}",
+            "levers": ", ".join(k.levers),
+            "needs adoption": "yes" if k.needs_adoption else "no",
+            "USD/physician/year (assumed)": f"{k.cost_per_physician_year:,.0f}",
+        }
+        for name, k in KINDS.items()
+    ]
     _print_table(pd.DataFrame(rows), f"{len(rows)} interventions")
 
 
@@ -154,7 +169,8 @@ def simulate(
     data.to_zarr(out_dir, consolidated=False)
     prevalence = float((data["burned_out"] * data["employed"]).isel(day=-1).sum() / data["employed"].isel(day=-1).sum())
     out.print(f"{days} days of {physicians} physicians ({engine} engine, seed {seed}): {out_dir}")
-    out.print(f"burned out on the last day: {prevalence:.0%}. Open it with xarray.open_zarr({str(out_dir)!r}, consolidated=False)")
+    out.print(f"burned out on the last day: {prevalence:.0%}")
+    out.print(f"next: xarray.open_zarr({str(out_dir)!r}, consolidated=False) in Python")
 
 
 @app.command()
@@ -163,13 +179,16 @@ def observe(
     out_file: Annotated[Path, typer.Option("--out", help="CSV or NDJSON file to write.")],
     days: Annotated[int, typer.Option(min=7, help="Calendar days.")] = 182,
     physicians: Annotated[int, typer.Option(help="A multiple of five.")] = 50,
-    parameters_file: ParametersFile = None, seed: Seed = 0,
-) -> None:  # fmt: skip
+    parameters_file: ParametersFile = None,
+    seed: Seed = 0,
+) -> None:
     """Write what a simulated clinic's EHR, wearables, roster and surveys would report, faults included."""
     from calibration.observations import write_observations
     from calibration.simulated import simulate_observations
 
-    table = simulate_observations(_parameters(parameters_file), days=days, physicians=physicians, seed=seed).observations
+    table = simulate_observations(
+        _parameters(parameters_file), days=days, physicians=physicians, seed=seed
+    ).observations
     write_observations(table, out_file)
     out.print(f"{len(table):,} observations of {physicians} physicians over {days} days: {out_file}")
 
@@ -245,7 +264,9 @@ def check_evidence(
 
 @app.command("fit-no-show")
 @refusing
-def fit_no_show(appointments: Annotated[Path, typer.Argument(help="CSV of the Medical Appointment No Shows data.")]) -> None:
+def fit_no_show(
+    appointments: Annotated[Path, typer.Argument(help="CSV of the Medical Appointment No Shows data.")],
+) -> None:
     """Fit the no-show curve against lead time to real appointments."""
     from calibration.no_show_fit import fit_no_show as fit_curve
 
@@ -257,8 +278,9 @@ def fit_no_show(appointments: Annotated[Path, typer.Argument(help="CSV of the Me
 @app.command("relaxation-bias")
 @refusing
 def relaxation_bias(
-    replicates: Annotated[int, typer.Option(min=2, help="Runs in each mode.")] = 64, parameters_file: ParametersFile = None,
-) -> None:  # fmt: skip
+    replicates: Annotated[int, typer.Option(min=2, help="Runs in each mode.")] = 64,
+    parameters_file: ParametersFile = None,
+) -> None:
     """How far the differentiable (relaxed) mode is from the exact one, outcome by outcome."""
     use_compilation_cache()
     from abm.population.bias import relaxation_bias as bias

@@ -25,7 +25,9 @@ class Patient(mesa.Agent):
     __slots__ = ("_unmet", "_unmet_day", "complexity", "disadvantaged", "no_show_trait", "no_shows", "pending_since",
                  "physician", "visits")  # fmt: skip
 
-    def __init__(self, model: Any, physician: Physician, complexity: float, no_show_trait: float, disadvantaged: float) -> None:
+    def __init__(
+        self, model: Any, physician: Physician, complexity: float, no_show_trait: float, disadvantaged: float
+    ) -> None:
         super().__init__(model)
         self.physician = physician
         self.complexity = complexity
@@ -66,5 +68,11 @@ class Patient(mesa.Agent):
         clinic = self.model
         p = clinic.parameters
         chance = clinic.rules.no_show_probability(
-            lead_days, self.no_show_logit(), p.no_show_intercept, p.no_show_delay_effect, p.no_show_delay_days, clinic.xp)  # fmt: skip
+            lead_days,
+            self.no_show_logit(),
+            p.no_show_intercept,
+            p.no_show_delay_effect,
+            p.no_show_delay_days,
+            clinic.xp,
+        )
         return not u < chance

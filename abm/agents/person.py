@@ -125,8 +125,16 @@ class Person(mesa.Agent):
         p, w = self.model.parameters, self.work
         tired = phases.fatigue_at_bedtime(self.fatigue, w.session_hours, w.session_intensity, w.evening_hours,
                                           w.wrap_up_hours, w.on_duty, p.desk_intensity, recovery, xp)  # fmt: skip
-        return self.model.rules.sleep_hours(w.evening_hours, tired, self.model.draw.sleep[self.index], p.sleep_hours_base,
-                                            p.sleep_loss_per_evening_hour, p.sleep_loss_fatigue, p.sleep_spread, xp)  # fmt: skip
+        return self.model.rules.sleep_hours(
+            w.evening_hours,
+            tired,
+            self.model.draw.sleep[self.index],
+            p.sleep_hours_base,
+            p.sleep_loss_per_evening_hour,
+            p.sleep_loss_fatigue,
+            p.sleep_spread,
+            xp,
+        )
 
     @property
     def recovery(self) -> phases.Recovery:
@@ -189,8 +197,19 @@ class Person(mesa.Agent):
         for c, change in enumerate(clinic.manager.changes):
             use = self.uses[c]
             extra_hours = p.learning_minutes_per_day * change.learning_load * (1.0 - use.learned) / 60.0
-            after = change_use_after(use, change.needs_adoption, self.peers_adoption[c], change.relief,
-                                     self.traits["technology"], self.mind, extra_hours, 1.0, p, clinic.rules, xp)  # fmt: skip
+            after = change_use_after(
+                use,
+                change.needs_adoption,
+                self.peers_adoption[c],
+                change.relief,
+                self.traits["technology"],
+                self.mind,
+                extra_hours,
+                1.0,
+                p,
+                clinic.rules,
+                xp,
+            )
             if change.needs_adoption and not use.tried:
                 chance = adoption.take_up_probability(change.in_force(self), self.peers_tried[c], p.take_up_innovation,
                                                       p.take_up_imitation, xp)  # fmt: skip

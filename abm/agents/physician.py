@@ -37,7 +37,9 @@ class Physician(Person):
 
     is_physician = True
 
-    def __init__(self, model: Any, index: int, pod: int, trait_sets: list[list[float]], session_days: list[float]) -> None:
+    def __init__(
+        self, model: Any, index: int, pod: int, trait_sets: list[list[float]], session_days: list[float]
+    ) -> None:
         super().__init__(model, index, pod, trait_sets)
         self.session_days = session_days
         self.fte = sum(session_days) / len(session_days)
@@ -86,7 +88,9 @@ class Physician(Person):
                     values[lever] = 1.0 - (1.0 - values[lever]) * (1.0 - min(strength * effect, 1.0))
                 else:
                     values[lever] += strength * effect
-            learning += change.rolled_out(self) * use.tried * (1.0 - use.learned) * change.learning_load * min(change.dose, 1.0)
+            learning += (
+                change.rolled_out(self) * use.tried * (1.0 - use.learned) * change.learning_load * min(change.dose, 1.0)
+            )
         self._levers, self.learning_minutes = values, learning * clinic.parameters.learning_minutes_per_day
 
     # --- demand and booking
@@ -112,12 +116,18 @@ class Physician(Person):
                                               p.session_minutes, 1.0 - lever["session_removed"], xp)  # fmt: skip
         self.weekly_routine = (1.0 - p.same_day_share) * self.slots_mean * sum(self.session_days)
         self.expired = 0
-        while self.waiting_list and self.waiting_list[0].weekday_number <= clinic.weekday_number - BOOKING_HORIZON_WEEKDAYS:
+        while (
+            self.waiting_list
+            and self.waiting_list[0].weekday_number <= clinic.weekday_number - BOOKING_HORIZON_WEEKDAYS
+        ):
             self.waiting_list.popleft().patient.leave_unmet()
             self.expired += 1
         waiting = float(len(self.waiting_list))
         self.third_next = booking.third_next_available_days(waiting, self.weekly_routine, xp) * self.employed
-        requests = demand.panel_rate(self.patients, p.visit_requests_per_patient_year) + self.employed * self.unmet * p.unmet_request_rate
+        requests = (
+            demand.panel_rate(self.patients, p.visit_requests_per_patient_year)
+            + self.employed * self.unmet * p.unmet_request_rate
+        )
         join = demand.joining_share(booking.wait_days(waiting, self.weekly_routine, xp), p.patience_days, xp)
         routine = requests * (1.0 - p.urgent_request_share)
         rates = (requests * p.urgent_request_share, routine * join, routine * (1.0 - join))
@@ -209,13 +219,19 @@ class Physician(Person):
         p, u = self.model.parameters, self.model.draw.messages[self.index]
         rates = (
             demand.panel_rate(self.patients, p.patient_messages_per_patient_year)
-            + self.employed * (self.unmet * p.unmet_message_rate + demand.repeat_messages(self.backlog.inbox, p.backlog_repeat_rate)),
+            + self.employed
+            * (self.unmet * p.unmet_message_rate + demand.repeat_messages(self.backlog.inbox, p.backlog_repeat_rate)),
             self.kept * p.result_messages_per_visit,
             self.employed * self.fte * p.colleague_messages_per_day,
             self.employed * self.fte * p.system_messages_per_day,
-        )  # fmt: skip
+        )
         self.messages = [draws.poisson_quantile_scalar(u[k], rate) for k, rate in enumerate(rates)]
-        each = (p.patient_message_minutes, p.result_message_minutes, p.colleague_message_minutes, p.system_message_minutes)
+        each = (
+            p.patient_message_minutes,
+            p.result_message_minutes,
+            p.colleague_message_minutes,
+            p.system_message_minutes,
+        )
         rework = p.fatigue_rework_share * self.fatigue
         self.inbox = sum(m * e for m, e in zip(self.messages, each, strict=True)) * self.hands * (1.0 + rework)
 
@@ -260,7 +276,9 @@ class Physician(Person):
         session = self.session_minutes + self.overrun
         self.work_minutes = self.session_minutes * duty + self.overrun + self.desk.in_wrap_up + self.desk.in_evening
         intensity = (self.visit_minutes + p.desk_intensity * self.desk.in_gaps) / max(session, 1.0)
-        self.work = DayOfWork(session / 60.0, self.desk.in_wrap_up / 60.0, self.desk.in_evening / 60.0, intensity * duty, duty)
+        self.work = DayOfWork(
+            session / 60.0, self.desk.in_wrap_up / 60.0, self.desk.in_evening / 60.0, intensity * duty, duty
+        )
 
     # --- evening to morning
     def night(self) -> None:
@@ -291,26 +309,45 @@ class Physician(Person):
         order_share = max(self.orders_left - lever["orders_to_team"] * self.granted * self.orders_left, 0.0)
         own = len(self.panel)
         return {
-            "on_duty": self.on_duty, "absent": self.absent * self.employed, "slots": self.slots, "booked": len(visits),
-            "kept": self.kept, "no_show": len(visits) - self.kept, "lead_days_sum": sum(v.lead_days for v in visits),
-            "wait_minutes_sum": self.wait_sum, "overrun_minutes": self.overrun, "visit_minutes": self.visit_minutes,
-            "unmet_new": unmet_new, "third_next_available_days": self.third_next,
+            "on_duty": self.on_duty,
+            "absent": self.absent * self.employed,
+            "slots": self.slots,
+            "booked": len(visits),
+            "kept": self.kept,
+            "no_show": len(visits) - self.kept,
+            "lead_days_sum": sum(v.lead_days for v in visits),
+            "wait_minutes_sum": self.wait_sum,
+            "overrun_minutes": self.overrun,
+            "visit_minutes": self.visit_minutes,
+            "unmet_new": unmet_new,
+            "third_next_available_days": self.third_next,
             "booked_disadvantaged": sum(v.patient.disadvantaged for v in visits),
             "kept_disadvantaged": sum(v.patient.disadvantaged for v in visits if v.comes),
-            "kept_by_float": demand.panel_rate((1.0 - self.employed) * own * lever["float_cover"], p.visit_requests_per_patient_year),
-            "patient_messages": self.messages[0], "result_messages": self.messages[1],
-            "colleague_messages": self.messages[2], "system_messages": self.messages[3], "ehr_minutes": ehr,
+            "kept_by_float": demand.panel_rate(
+                (1.0 - self.employed) * own * lever["float_cover"], p.visit_requests_per_patient_year
+            ),
+            "patient_messages": self.messages[0],
+            "result_messages": self.messages[1],
+            "colleague_messages": self.messages[2],
+            "system_messages": self.messages[3],
+            "ehr_minutes": ehr,
             "ehr_after_hours_minutes": desk.after_hours.visit_work + desk.after_hours.inbox,
             "ehr_outside_scheduled_minutes": ehr - in_room - self.ehr_in_gaps,
             "note_minutes": p.in_room_share * self.notes + note_share,
-            "order_minutes": p.in_room_share * self.orders + order_share, "clerical_minutes": self.clerical,
-            "inbox_minutes": desk.done.inbox, "work_minutes": self.work_minutes, "evening_minutes": desk.in_evening,
-            "scheduled_minutes": self.session_minutes * self.on_duty, "arrived_minutes": self.arrived,
-            "done_minutes": sum(desk.done), "dropped_minutes": sum(desk.dropped),
+            "order_minutes": p.in_room_share * self.orders + order_share,
+            "clerical_minutes": self.clerical,
+            "inbox_minutes": desk.done.inbox,
+            "work_minutes": self.work_minutes,
+            "evening_minutes": desk.in_evening,
+            "scheduled_minutes": self.session_minutes * self.on_duty,
+            "arrived_minutes": self.arrived,
+            "done_minutes": sum(desk.done),
+            "dropped_minutes": sum(desk.dropped),
             "delegated_minutes": self.to_scribe + self.to_software + self.to_team + self.inbox_to_team,
-            "task_load": self.on_duty * self.model.rules.task_load(self.work_minutes, self.fatigue, self.traits["rating"], p, xp),
+            "task_load": self.on_duty
+            * self.model.rules.task_load(self.work_minutes, self.fatigue, self.traits["rating"], p, xp),
             "visit_revenue": self.kept * p.revenue_per_visit,
-        }  # fmt: skip
+        }
 
     def day_outcomes(self) -> dict[str, float]:
         """All outcomes of the day that is over, by name."""

@@ -57,8 +57,14 @@ class Desk(NamedTuple):
 
 
 def visit_work(load: Any, hands: Any, rework: Any, p: Parameters) -> VisitWork:
-    """EHR minutes of visits of summed ``load`` [N], by someone with ``hands`` [N] (1 = median speed, larger = slower)."""
-    each = (p.documentation_minutes_per_visit, p.order_minutes_per_visit, p.clerical_minutes_per_visit, p.chart_review_minutes_per_visit)
+    """EHR minutes of visits of summed ``load`` [N], by someone with ``hands`` [N] (1 = median speed, larger =
+    slower)."""
+    each = (
+        p.documentation_minutes_per_visit,
+        p.order_minutes_per_visit,
+        p.clerical_minutes_per_visit,
+        p.chart_review_minutes_per_visit,
+    )
     return VisitWork(*(tasks.visit_work_minutes(load, minutes, hands, rework) for minutes in each))
 
 
@@ -74,7 +80,9 @@ def read_messages(state: ClinicState, patients: Any, kept: Any, filled: Any, han
         filled * fte * p.system_messages_per_day,
     ], axis=1)  # fmt: skip
     messages = mode.count(draw.messages, rates)
-    each = jnp.stack([p.patient_message_minutes, p.result_message_minutes, p.colleague_message_minutes, p.system_message_minutes])
+    each = jnp.stack(
+        [p.patient_message_minutes, p.result_message_minutes, p.colleague_message_minutes, p.system_message_minutes]
+    )
     inbox = (messages * each).sum(axis=1) * hands * (1.0 + rework)
     return messages, balanced(inbox, state.load, advice, layout, p)
 
@@ -86,10 +94,15 @@ def balanced(inbox: Any, load: Any, advice: Any, layout: Layout, p: Parameters) 
     return weight * pod_sum(inbox, layout) / jnp.maximum(pod_sum(weight, layout), 1e-9)
 
 
-def delegate(work: VisitWork, inbox: Any, lever: dict[str, Any], kept: Any, here: Any, layout: Layout, p: Parameters) -> Delegated:
+def delegate(
+    work: VisitWork, inbox: Any, lever: dict[str, Any], kept: Any, here: Any, layout: Layout, p: Parameters
+) -> Delegated:
     """Hand on what changes and nurses' free time allow: scribes and software first, then the pod's nurses."""
     later = 1.0 - p.in_room_share
-    scribe_notes, scribe_orders = lever["documentation_to_scribe"] * later * work.notes, lever["orders_to_scribe"] * later * work.orders
+    scribe_notes, scribe_orders = (
+        lever["documentation_to_scribe"] * later * work.notes,
+        lever["orders_to_scribe"] * later * work.orders,
+    )
     notes, orders = later * work.notes - scribe_notes, later * work.orders - scribe_orders
     to_software = lever["documentation_to_software"] * notes
     notes = notes - to_software
@@ -105,8 +118,19 @@ def delegate(work: VisitWork, inbox: Any, lever: dict[str, Any], kept: Any, here
     )  # fmt: skip
 
 
-def do_desk_work(state: ClinicState, work: VisitWork, messages: Any, inbox: Any, delegated: Delegated, administration: Any,
-                 idle: Any, overrun: Any, desk_minutes: Any, on_duty: Any, p: Parameters) -> Desk:  # fmt: skip
+def do_desk_work(
+    state: ClinicState,
+    work: VisitWork,
+    messages: Any,
+    inbox: Any,
+    delegated: Delegated,
+    administration: Any,
+    idle: Any,
+    overrun: Any,
+    desk_minutes: Any,
+    on_duty: Any,
+    p: Parameters,
+) -> Desk:
     """Do the day's desk work in gaps between visits, in the wrap-up and in the evening.
 
     ``idle`` and ``overrun`` are session minutes, ``desk_minutes`` session time protected for the desk, each [N].

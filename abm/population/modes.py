@@ -50,7 +50,8 @@ def calendar_day(weekday_number: Any) -> Any:
 
 
 def ages(history: Any, position: Any) -> tuple[Any, Any]:
-    """For positions [N, K] of the waiting lists: weekdays since the request, and the position at which its day began."""
+    """For positions [N, K] of the waiting lists: weekdays since the request, and the position at which its day
+    began."""
 
     def look(carry: tuple[Any, Any], row: Any) -> tuple[tuple[Any, Any], None]:
         count, base = carry

@@ -20,15 +20,26 @@ from abm.rules.curves import relax
 from abm.rules.person import ChangeUse, Drivers, Mind, change_use_after, mind_after, own_baseline_motivation
 
 
-def night(state: ClinicState, work: Work, levers: Levers, changes: iv.InterventionSet,
-          draw: DayDraws, day: Any, layout: Layout, p: Parameters, rules: Rules, mode: Any) -> tuple[ClinicState, dict[str, Any], dict[str, Any]]:  # fmt: skip
+def night(
+    state: ClinicState,
+    work: Work,
+    levers: Levers,
+    changes: iv.InterventionSet,
+    draw: DayDraws,
+    day: Any,
+    layout: Layout,
+    p: Parameters,
+    rules: Rules,
+    mode: Any,
+) -> tuple[ClinicState, dict[str, Any], dict[str, Any]]:
     """From the end of the day's work to the next morning: (state, record of physicians [N], record of staff [M])."""
     people, n = layout.people, layout.physicians
     of_physicians = lambda values: jnp.concatenate([values, jnp.zeros(people - n, values.dtype)])  # noqa: E731
     recovery = phases.Recovery(
         by_profession(p.fatigue_build_rate, p.staff_fatigue_build_rate, layout),
         p.recovery_rate_at_work,
-        p.recovery_rate * jnp.exp(p.recovery_spread * trait(state.traits, "recovery") + of_physicians(levers.of["recovery"])),
+        p.recovery_rate
+        * jnp.exp(p.recovery_spread * trait(state.traits, "recovery") + of_physicians(levers.of["recovery"])),
         p.awake_rest_quality,
     )
     tired = phases.fatigue_at_bedtime(state.fatigue, work.session_hours, work.session_intensity, work.evening_hours,
@@ -52,9 +63,15 @@ def night(state: ClinicState, work: Work, levers: Levers, changes: iv.Interventi
     burned = mode.burned_out(index, intercept, threshold)
     waiting = work.joined - work.served
     after = state._replace(
-        fatigue=fatigue, mind=mind, use=use, tenure=state.tenure + 1.0, backlog=work.backlog, joined=work.joined,
-        served=work.served, load=relax(state.load, work.work_minutes, work.on_duty[:n] / p.advice_latency_days, 1.0, jnp),
-    )  # fmt: skip
+        fatigue=fatigue,
+        mind=mind,
+        use=use,
+        tenure=state.tenure + 1.0,
+        backlog=work.backlog,
+        joined=work.joined,
+        served=work.served,
+        load=relax(state.load, work.work_minutes, work.on_duty[:n] / p.advice_latency_days, 1.0, jnp),
+    )
     after, left, hired = _employment(after, burned, state.mind.exhaustion, draw, layout, p, rules, mode)
     cancelled = (1.0 - mode.filled(after.employed[:n])) * waiting
     after = after._replace(
@@ -63,18 +80,28 @@ def night(state: ClinicState, work: Work, levers: Levers, changes: iv.Interventi
     )
     needs = jnp.maximum(changes.needs_adoption.sum(), 1e-9)
     record = {
-        "sleep_hours": plan.sleep, "fatigue": state.fatigue, "exhaustion": state.mind.exhaustion,
-        "cynicism": state.mind.cynicism, "change_fatigue": state.mind.change_fatigue,
-        "motivation": state.mind.motivation, "adoption": (state.use.adoption * changes.needs_adoption).sum(axis=1) / needs,
-        "burnout_risk": burnout.burnout_risk(index, threshold, jnp), "burned_out": burned, "employed": state.employed,
-        "left": left, "hired": hired, "on_duty": work.on_duty,
+        "sleep_hours": plan.sleep,
+        "fatigue": state.fatigue,
+        "exhaustion": state.mind.exhaustion,
+        "cynicism": state.mind.cynicism,
+        "change_fatigue": state.mind.change_fatigue,
+        "motivation": state.mind.motivation,
+        "adoption": (state.use.adoption * changes.needs_adoption).sum(axis=1) / needs,
+        "burnout_risk": burnout.burnout_risk(index, threshold, jnp),
+        "burned_out": burned,
+        "employed": state.employed,
+        "left": left,
+        "hired": hired,
+        "on_duty": work.on_duty,
         "work_minutes": 60.0 * (work.session_hours * work.session_intensity + work.wrap_up_hours),
-    }  # fmt: skip
+    }
     own = {name: values[:n] for name, values in record.items() if name not in outcomes.OF_WORK}
     own |= {
-        "backlog_minutes": sum(after.backlog), "waiting_requests": after.joined - after.served, "unmet_need": after.unmet,
+        "backlog_minutes": sum(after.backlog),
+        "waiting_requests": after.joined - after.served,
+        "unmet_need": after.unmet,
         "turnover_cost": left[:n] * p.turnover_cost,
-    }  # fmt: skip
+    }
     return after, work.record | own, {name: values[n:] for name, values in record.items()}
 
 
@@ -87,8 +114,19 @@ def _changes_tomorrow(state: ClinicState, live: Any, relief: Any, changes: iv.In
     column = lambda v: v[:, None]  # noqa: E731
     extra_hours = p.learning_minutes_per_day * changes.learning_load * (1.0 - state.use.learned) / 60.0
     mind = Mind(*(column(v) for v in state.mind))
-    use = change_use_after(state.use, changes.needs_adoption, peers_adoption, relief, column(trait(state.traits, "technology")),
-                           mind, extra_hours, 1.0, p, rules, jnp)  # fmt: skip
+    use = change_use_after(
+        state.use,
+        changes.needs_adoption,
+        peers_adoption,
+        relief,
+        column(trait(state.traits, "technology")),
+        mind,
+        extra_hours,
+        1.0,
+        p,
+        rules,
+        jnp,
+    )
     chance = adoption.take_up_probability(live, peers_tried, p.take_up_innovation, p.take_up_imitation, jnp)
     first_try = changes.needs_adoption * (1.0 - state.use.tried) * mode.event(draw.take_up, chance)
     return use._replace(tried=state.use.tried + first_try)
@@ -97,8 +135,15 @@ def _changes_tomorrow(state: ClinicState, live: Any, relief: Any, changes: iv.In
 def _employment(state: ClinicState, burned: Any, exhaustion: Any, draw: DayDraws, layout: Layout, p: Parameters,
                 rules: Rules, mode: Any) -> tuple[ClinicState, Any, Any]:  # fmt: skip
     """Who leaves and who is hired overnight; a newcomer starts with a trait set and states of their own."""
-    leaving = rules.leaving_probability(burned, exhaustion, 1.0, by_profession(p.leaving_per_year, p.staff_leaving_per_year, layout),
-                                        p.leaving_burnout_ratio, p.leaving_exhaustion_effect, jnp)  # fmt: skip
+    leaving = rules.leaving_probability(
+        burned,
+        exhaustion,
+        1.0,
+        by_profession(p.leaving_per_year, p.staff_leaving_per_year, layout),
+        p.leaving_burnout_ratio,
+        p.leaving_exhaustion_effect,
+        jnp,
+    )
     hiring = turnover.hiring_probability(1.0, by_profession(p.hire_days, p.staff_hire_days, layout), jnp)
     left = state.employed * mode.event(draw.employment, leaving)
     hired = (1.0 - state.employed) * mode.event(draw.employment, hiring)

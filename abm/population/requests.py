@@ -48,7 +48,9 @@ def book_visits(state: ClinicState, lever: dict[str, Any], filled: Any, on_duty:
     state = state._replace(served=still_open)
     waiting = state.joined - still_open
 
-    requests = demand.panel_rate(patients, p.visit_requests_per_patient_year) + filled * state.unmet * p.unmet_request_rate
+    requests = (
+        demand.panel_rate(patients, p.visit_requests_per_patient_year) + filled * state.unmet * p.unmet_request_rate
+    )
     join = demand.joining_share(booking.wait_days(waiting, weekly_routine, jnp), p.patience_days, jnp)
     routine_rate = requests * (1.0 - p.urgent_request_share)
     rates = jnp.stack([requests * p.urgent_request_share, routine_rate * join, routine_rate * (1.0 - join)])

@@ -52,4 +52,3 @@ def hold_session(kept: Any, appointment: Any, rooming: Any, visit: Any, assistan
     _, done, _, waited = jax.lax.scan(slot, start, steps)[0]
     flat = lambda parts: jnp.stack(parts, axis=1).reshape(-1)  # noqa: E731
     return Session((kept * visit).sum(axis=1), flat(waited), flat(done))
-

@@ -36,9 +36,19 @@ def default_layout() -> Layout:
     return make_layout()
 
 
-def simulate(parameters: Parameters, days: int, key: Any, interventions: Iterable[iv.Intervention] | iv.InterventionSet | None = None,
-             *, layout: Layout | None = None, mode: str = "exact", period_days: int = 1, rules: Rules | None = None,
-             state: ClinicState | None = None, first_day: int = 0) -> Run:  # fmt: skip
+def simulate(
+    parameters: Parameters,
+    days: int,
+    key: Any,
+    interventions: Iterable[iv.Intervention] | iv.InterventionSet | None = None,
+    *,
+    layout: Layout | None = None,
+    mode: str = "exact",
+    period_days: int = 1,
+    rules: Rules | None = None,
+    state: ClinicState | None = None,
+    first_day: int = 0,
+) -> Run:
     """Simulate ``days`` calendar days (day 0 is a Monday) of a clinic.
 
     Args:
@@ -61,11 +71,15 @@ def simulate(parameters: Parameters, days: int, key: Any, interventions: Iterabl
     dtype = jnp.zeros(()).dtype
     p = jax.tree.map(lambda v: jnp.asarray(v, dtype), parameters)
     changes = iv.as_set(interventions, layout)
-    changes = jax.tree.map(lambda v: jnp.asarray(v) if jnp.asarray(v).dtype == jnp.int32 else jnp.asarray(v, dtype), changes)
+    changes = jax.tree.map(
+        lambda v: jnp.asarray(v) if jnp.asarray(v).dtype == jnp.int32 else jnp.asarray(v, dtype), changes
+    )
     words = jnp.asarray(draws.seed_words(key))
     if state is None:
         state = initial_state(p, layout, changes.kind.shape[0], dtype)
-    return _run(p, words, changes, layout, state, jnp.asarray(first_day, jnp.int32), days, mode, period_days, rules or Rules())
+    return _run(
+        p, words, changes, layout, state, jnp.asarray(first_day, jnp.int32), days, mode, period_days, rules or Rules()
+    )
 
 
 @functools.partial(jax.jit, static_argnums=(6, 7, 8, 9))

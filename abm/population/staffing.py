@@ -50,7 +50,9 @@ def staff_minutes(booked: Any, kept: Any, rooming: Any, to_scribe: Any, to_nurse
         SCRIBE: per_pod(to_scribe),
     }
     shares = [
-        jnp.repeat((total / jnp.maximum(count_here(here, layout, role), 1.0))[:, None], layout.staff_per_pod[role], axis=1)
+        jnp.repeat(
+            (total / jnp.maximum(count_here(here, layout, role), 1.0))[:, None], layout.staff_per_pod[role], axis=1
+        )
         for role, total in totals.items()
     ]
     return jnp.concatenate(shares, axis=1).reshape(-1)

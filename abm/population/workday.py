@@ -82,7 +82,9 @@ def work_day(state: ClinicState, levers: Levers, draw: DayDraws, day: Day, weekd
                         session.desk, on_duty, p)  # fmt: skip
 
     to_nurses = (delegated.to_team + delegated.inbox_to_team) * p.staff_time_ratio
-    staff_work = staffing.staff_minutes(booked.booked.sum(axis=1), kept, session.rooming, delegated.to_scribe, to_nurses, here, layout, p)
+    staff_work = staffing.staff_minutes(
+        booked.booked.sum(axis=1), kept, session.rooming, delegated.to_scribe, to_nurses, here, layout, p
+    )
     paid, staff_here = p.staff_minutes_per_day, here[n:]
     overtime = jnp.maximum(staff_work - paid, 0.0) * staff_here
     length = session.scheduled + session.overrun
@@ -95,10 +97,15 @@ def work_day(state: ClinicState, levers: Levers, draw: DayDraws, day: Day, weekd
         evening_hours=everybody(desk.day.in_evening / 60.0, 0.0),
         session_intensity=everybody(intensity * on_duty, jnp.minimum(staff_work / paid, 1.0) * staff_here),
         on_duty=everybody(on_duty, staff_here),
-        backlog=desk.day.backlog, joined=booked.joined, served=booked.served, unmet_new=booked.unmet_new,
+        backlog=desk.day.backlog,
+        joined=booked.joined,
+        served=booked.served,
+        unmet_new=booked.unmet_new,
         work_minutes=work_minutes,
-        record=_record(state, booked, session, desk, lever, on_duty, absent[:n] * filled[:n], work_minutes, layout, p, rules),
-    )  # fmt: skip
+        record=_record(
+            state, booked, session, desk, lever, on_duty, absent[:n] * filled[:n], work_minutes, layout, p, rules
+        ),
+    )
 
 
 def _session(state: ClinicState, booked: Appointments, lever: dict[str, Any], here: Any, on_duty: Any, draw: DayDraws,
@@ -111,8 +118,12 @@ def _session(state: ClinicState, booked: Appointments, lever: dict[str, Any], he
     complexity = jnp.exp(p.visit_complexity_exponent * p.patient_complexity_spread * booked.who.complexity)
     pace = jnp.exp(p.pace_spread * trait(doctors, "pace")) * slow[:n] * newcomer
     assistants_slow = staffing.mean_of_present(slow, here, layout, staffing.ASSISTANT)
-    rooming = appointments.log_normal_minutes(p.rooming_minutes * assistants_slow[:, None], p.rooming_spread, draw.rooming, jnp)
-    visit = appointments.log_normal_minutes(p.visit_minutes * pace[:, None] * complexity, p.visit_spread, draw.visit, jnp)
+    rooming = appointments.log_normal_minutes(
+        p.rooming_minutes * assistants_slow[:, None], p.rooming_spread, draw.rooming, jnp
+    )
+    visit = appointments.log_normal_minutes(
+        p.visit_minutes * pace[:, None] * complexity, p.visit_spread, draw.visit, jnp
+    )
     scheduled = p.session_minutes * (1.0 - lever["session_removed"])
     desk = jnp.minimum(lever["protected_minutes"], scheduled)
     slot_minutes = (scheduled - desk) / jnp.maximum(booked.slots_mean, 1.0)
@@ -122,10 +133,16 @@ def _session(state: ClinicState, booked: Appointments, lever: dict[str, Any], he
     held = hold_session(booked.kept, appointment, rooming, visit, assistants, p.session_minutes, extra_places, layout)
     overrun = jnp.maximum(held.last_end - scheduled, 0.0) * on_duty
     return Session(
-        scheduled, desk, overrun, jnp.maximum(scheduled + overrun - held.visit_minutes, 0.0) * on_duty, held.visit_minutes,
-        held.wait_minutes, (booked.kept * rooming).sum(axis=1), (booked.kept * complexity).sum(axis=1),
+        scheduled,
+        desk,
+        overrun,
+        jnp.maximum(scheduled + overrun - held.visit_minutes, 0.0) * on_duty,
+        held.visit_minutes,
+        held.wait_minutes,
+        (booked.kept * rooming).sum(axis=1),
+        (booked.kept * complexity).sum(axis=1),
         jnp.exp(p.efficiency_spread * trait(doctors, "efficiency")) * slow[:n] * newcomer,
-    )  # fmt: skip
+    )
 
 
 def _record(state: ClinicState, booked: Appointments, session: Session, desk: Desk, lever: dict[str, Any], on_duty: Any,

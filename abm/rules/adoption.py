@@ -1,4 +1,5 @@
-"""Adoption of a change (0-1): first tried (Bass diffusion), then used as far as it seems useful (technology acceptance)."""
+"""Adoption of a change (0-1): first tried (Bass diffusion), then used as far as it seems useful (technology
+acceptance)."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ def adoption_target(usefulness: Number, technology_comfort: Number, trust: Numbe
                     change_fatigue: Number, extra_work_hours: Number, parameters: Any, xp: Any) -> Number:  # fmt: skip
     """Share of use a person tends to, logistic in what speaks for and against a change.
 
-    ``usefulness`` 0-1 is the share of the targeted work that the change takes away; ``technology_comfort`` is in standard
+    ``usefulness`` 0-1 is the share of the targeted work that the change takes away; ``technology_comfort`` is in
+    standard
     deviations; trust, motivation and peers' adoption are neutral at one half; ``extra_work_hours`` a day are expected.
     """
     p = parameters
@@ -33,7 +35,9 @@ def adoption_target(usefulness: Number, technology_comfort: Number, trust: Numbe
     )
 
 
-def adoption_after(adoption: Number, tried: Number, target: Number, days: Number, adoption_days: Number, xp: Any) -> Number:
+def adoption_after(
+    adoption: Number, tried: Number, target: Number, days: Number, adoption_days: Number, xp: Any
+) -> Number:
     """Adoption ``days`` later; who has not tried (``tried`` 0-1) stays at zero."""
     return relax(adoption, tried * target, 1.0 / adoption_days, days, xp)
 

@@ -24,7 +24,9 @@ def slots_today(slots_per_session: Number, slots_removed: Number, protected_minu
     return slots_per_session * (1.0 - slots_removed) * (1.0 - desk_share) * session_share
 
 
-def fill_slots(slots: Number, same_day_slots: Number, urgent: Number, waiting: Number, xp: Any) -> tuple[Number, Number]:
+def fill_slots(
+    slots: Number, same_day_slots: Number, urgent: Number, waiting: Number, xp: Any
+) -> tuple[Number, Number]:
     """(urgent, routine) visits booked into today's ``slots``, ``same_day_slots`` of which are kept for urgent requests.
 
     Urgent requests of today may take the slots kept for them, the waiting list the others; either side then takes

@@ -7,7 +7,9 @@ from typing import Any
 from abm.rules.curves import Number, logistic
 
 
-def burnout_index(exhaustion: Number, cynicism: Number, motivation: Number, change_fatigue: Number, parameters: Any) -> Number:
+def burnout_index(
+    exhaustion: Number, cynicism: Number, motivation: Number, change_fatigue: Number, parameters: Any
+) -> Number:
     """Latent index in logit units, without the personal intercept."""
     p = parameters
     return (

@@ -14,7 +14,8 @@ def change_fatigue_after_go_live(change_fatigue: Number, impulse: Number) -> Num
 
 def change_fatigue_after(change_fatigue: Number, unstable_changes: Number, days: Number, change_days: Number,
                          drip: Number, xp: Any) -> Number:  # fmt: skip
-    """Change fatigue ``days`` later: ``d/dt = -change_fatigue / change_days + drip * unstable * (1 - change_fatigue)``."""
+    """Change fatigue ``days`` later: ``d/dt = -change_fatigue / change_days + drip * unstable * (1 -
+    change_fatigue)``."""
     feed = drip * unstable_changes
     rate = feed + 1.0 / change_days
     return relax(change_fatigue, feed / rate, rate, days, xp)

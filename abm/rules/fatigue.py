@@ -19,7 +19,8 @@ def fatigue_after_work(fatigue: Number, intensity: Number, hours: Number, build_
 
 
 def fatigue_after_rest(fatigue: Number, hours: Number, recovery_rate: Number, quality: Number, xp: Any) -> Number:
-    """Fatigue after ``hours`` of rest: ``d fatigue/dt = -recovery_rate * quality * fatigue`` (quality 1 = good sleep)."""
+    """Fatigue after ``hours`` of rest: ``d fatigue/dt = -recovery_rate * quality * fatigue`` (quality 1 = good
+    sleep)."""
     return relax(fatigue, 0.0, recovery_rate * quality, hours, xp)
 
 

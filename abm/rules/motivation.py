@@ -1,4 +1,5 @@
-"""Motivation (0-1): own baseline, autonomy, benefit seen, peers and leadership against exhaustion and change fatigue."""
+"""Motivation (0-1): own baseline, autonomy, benefit seen, peers and leadership against exhaustion and change
+fatigue."""
 
 from __future__ import annotations
 

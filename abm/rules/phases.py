@@ -39,14 +39,19 @@ class Recovery(NamedTuple):
 
 def plan_phases(session_hours: Number, wrap_up_hours: Number, evening_work_hours: Number, sleep: Number,
                 session_intensity: Number, desk_intensity: Number, on_duty: Number, xp: Any) -> Phases:  # fmt: skip
-    """Lay the phases out over 24 hours; what is free is rest, half of it before the evening's work, half after sleep."""
+    """Lay the phases out over 24 hours; what is free is rest, half of it before the evening's work, half after
+    sleep."""
     work = session_hours + wrap_up_hours + evening_work_hours
     slept = xp.minimum(sleep, xp.maximum(HOURS_PER_DAY - work, 0.0))
     rest = 0.5 * xp.maximum(HOURS_PER_DAY - work - slept, 0.0)
-    return Phases(session_hours, wrap_up_hours, rest, evening_work_hours, slept, rest, session_intensity, desk_intensity, on_duty)
+    return Phases(
+        session_hours, wrap_up_hours, rest, evening_work_hours, slept, rest, session_intensity, desk_intensity, on_duty
+    )
 
 
-def fatigue_after_session(fatigue: Number, hours: Number, intensity: Number, on_duty: Number, r: Recovery, xp: Any) -> Number:
+def fatigue_after_session(
+    fatigue: Number, hours: Number, intensity: Number, on_duty: Number, r: Recovery, xp: Any
+) -> Number:
     """Fatigue after session time; someone off duty rests awake in it."""
     recovery = on_duty * r.at_work + (1.0 - on_duty) * r.at_rest * r.awake_quality
     return fatigue_after_work(fatigue, intensity, hours, r.build_rate, recovery, xp)
@@ -66,13 +71,24 @@ def fatigue_at(fatigue: Number, phases: Phases, sleep_hours_base: Number, r: Rec
     fatigue = fatigue_after_session(fatigue, spend(phases.session), phases.session_intensity, phases.on_duty, r, xp)
     fatigue = fatigue_after_work(fatigue, phases.desk_intensity, spend(phases.wrap_up), r.build_rate, r.at_work, xp)
     fatigue = fatigue_after_rest(fatigue, spend(phases.evening_rest), r.at_rest, r.awake_quality, xp)
-    fatigue = fatigue_after_work(fatigue, phases.desk_intensity, spend(phases.evening_work), r.build_rate, r.at_work, xp)
+    fatigue = fatigue_after_work(
+        fatigue, phases.desk_intensity, spend(phases.evening_work), r.build_rate, r.at_work, xp
+    )
     fatigue = fatigue_after_rest(fatigue, spend(phases.sleep), r.at_rest, phases.sleep / sleep_hours_base, xp)
     return fatigue_after_rest(fatigue, spend(phases.morning_rest), r.at_rest, r.awake_quality, xp)
 
 
-def fatigue_at_bedtime(fatigue: Number, session_hours: Number, session_intensity: Number, evening_work_hours: Number,
-                       desk_hours: Number, on_duty: Number, desk_intensity: Number, r: Recovery, xp: Any) -> Number:  # fmt: skip
+def fatigue_at_bedtime(
+    fatigue: Number,
+    session_hours: Number,
+    session_intensity: Number,
+    evening_work_hours: Number,
+    desk_hours: Number,
+    on_duty: Number,
+    desk_intensity: Number,
+    r: Recovery,
+    xp: Any,
+) -> Number:
     """Fatigue before sleep, as far as sleep depends on it: session and desk work without the rest between them."""
     after = fatigue_after_session(fatigue, session_hours, session_intensity, on_duty, r, xp)
     return fatigue_after_work(after, desk_intensity, desk_hours + evening_work_hours, r.build_rate, r.at_work, xp)

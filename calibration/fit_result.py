@@ -1,0 +1,85 @@
+"""What a fit returns, and its folder: YAML and CSV files that any program reads."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from abm import parameters as parameter_table
+from abm.layout import GENERATIONS, TRAITS, Layout
+from abm.parameters import Parameters
+
+FORMAT = 1  # of the folder
+
+
+class FitError(ValueError):
+    """Something that a fit refuses; the message says what was met and what was expected."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """A fitted clinic.
+
+    ``table``: a row for each fitted population parameter: name, unit, estimate, low and high (the middle 90 % of the
+    posterior), prior_low and prior_high (of the prior), contraction (1 - posterior over prior standard deviation, on
+    the unbounded scale), informed. ``effects``: a row for each physician and trait: estimate and standard error in
+    standard deviations between physicians, informed. ``counts``: what became of the observations, by measure.
+    ``trace``: loss (negative log-posterior up to a constant) by start, round and step; rounds differ in what they
+    compare with, so losses are comparable within one. ``starts``: where each start ended.
+    """
+
+    table: pd.DataFrame
+    effects: pd.DataFrame
+    parameters: Parameters
+    traits: np.ndarray  # float [P, GENERATIONS, len(TRAITS)]: the layout's, with the estimates for the physicians
+    trace: pd.DataFrame
+    starts: pd.DataFrame
+    counts: pd.DataFrame
+    info: dict[str, Any]  # days, seed, rounds, model runs, interrupted, ...
+
+    def layout(self, layout: Layout) -> Layout:
+        """The layout with the fitted traits. Raises FitError if it is of another clinic."""
+        if np.shape(layout.traits) != self.traits.shape:
+            raise FitError(
+                f"layout: met traits of shape {np.shape(layout.traits)}, expected the fit's {self.traits.shape}"
+            )
+        return dataclasses.replace(layout, traits=self.traits)
+
+
+_TABLES = ("table", "effects", "trace", "starts", "counts")
+
+
+def save_fit(fit: Fit, folder: str | Path) -> Path:
+    """Write parameters.yaml, fit.yaml and CSV tables to ``folder`` (made if need be); returns the folder."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    parameter_table.save(fit.parameters, folder / "parameters.yaml")
+    for name in _TABLES:
+        getattr(fit, name).to_csv(folder / f"{name}.csv", index=False)
+    people, generations, _ = fit.traits.shape
+    index = pd.MultiIndex.from_product([range(people), range(generations)], names=["person", "generation"])
+    pd.DataFrame(fit.traits.reshape(-1, len(TRAITS)), index, TRAITS).to_csv(folder / "traits.csv")
+    (folder / "fit.yaml").write_text(yaml.safe_dump({"format": FORMAT, **fit.info}, sort_keys=False), encoding="utf-8")
+    return folder
+
+
+def load_fit(folder: str | Path) -> Fit:
+    """Read a folder that :func:`save_fit` wrote. Raises FitError, ParameterError or OSError, naming the file."""
+    folder = Path(folder)
+    if not (folder / "fit.yaml").is_file():
+        raise FitError(f"{folder}: met no file fit.yaml, expected a folder written by `clinictwin fit`")
+    info = yaml.safe_load((folder / "fit.yaml").read_text(encoding="utf-8"))
+    if not isinstance(info, dict) or info.pop("format", None) != FORMAT:
+        raise FitError(f"{folder / 'fit.yaml'}: expected a mapping with format: {FORMAT}")
+    tables = {name: pd.read_csv(folder / f"{name}.csv") for name in _TABLES}
+    traits = pd.read_csv(folder / "traits.csv")
+    if list(traits.columns) != ["person", "generation", *TRAITS]:
+        expected = f"expected person, generation, {', '.join(TRAITS)}"
+        raise FitError(f"{folder / 'traits.csv'}: met columns {list(traits.columns)}, {expected}")
+    values = traits[list(TRAITS)].to_numpy(float).reshape(-1, GENERATIONS, len(TRAITS))
+    return Fit(parameters=parameter_table.load(folder / "parameters.yaml"), traits=values, info=info, **tables)
