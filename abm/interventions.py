@@ -65,7 +65,8 @@ class Intervention:
     """One change: ``dose`` of a ``kind`` from ``start_day`` (calendar day), ramped up over ``ramp_days``.
 
     ``stagger_days`` delays each further pod by that much (a staged go-live; 0 = big bang), ``decision_days`` is the
-    manager's latency, ``pods`` limits the change to some pods.
+    manager's latency, ``pods`` limits the change to some pods, ``physicians`` to some physicians (and no staff).
+    Raises InterventionError on an unknown kind or a value out of range.
     """
 
     kind: str
@@ -75,6 +76,7 @@ class Intervention:
     stagger_days: float = 0.0
     decision_days: float = 0.0
     pods: tuple[int, ...] | None = None
+    physicians: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -121,13 +123,27 @@ def as_set(
     for c, change in enumerate(chosen):
         k = KINDS[change.kind]
         kind[c] = KIND_NAMES.index(change.kind)
-        pods = np.arange(layout.pods) if change.pods is None else np.asarray(change.pods)
-        if pods.size and (pods.min() < 0 or pods.max() >= layout.pods):
-            raise InterventionError(f"{change.kind}: met pods {change.pods}, expected 0 to {layout.pods - 1}")
         start[c] = change.start_day + change.decision_days + change.stagger_days * pod
-        reached[c] = np.isin(pod, pods)
+        reached[c] = _reached(change, layout)
         columns[:, c] = change.dose, max(change.ramp_days, 1e-6), k.needs_adoption, k.learning_load, k.novelty
     return InterventionSet(kind, columns[0], start, columns[1], reached, columns[2], columns[3], columns[4])
+
+
+def _reached(change: Intervention, layout: Layout) -> np.ndarray:
+    """1.0 [P] for the people a change applies to. Raises InterventionError on pods or physicians that are not there."""
+    reached = np.ones(layout.people, dtype=bool)
+    if change.pods is not None:
+        _check_members(change.kind, "pods", change.pods, layout.pods)
+        reached &= np.isin(layout.person_pod, change.pods)
+    if change.physicians is not None:
+        _check_members(change.kind, "physicians", change.physicians, layout.physicians)
+        reached &= np.isin(np.arange(layout.people), change.physicians)
+    return reached.astype(float)
+
+
+def _check_members(kind: str, name: str, members: tuple[int, ...], count: int) -> None:
+    if any(not 0 <= member < count for member in members):
+        raise InterventionError(f"{kind}: met {name} {members}, expected numbers from 0 to {count - 1}")
 
 
 def kind_effects(parameters: Parameters, xp: Any) -> Any:
@@ -152,8 +168,8 @@ def yearly_cost(interventions: Iterable[Intervention], layout: Layout) -> float:
     """USD a year in full use, from the kinds' assumed costs."""
     total = 0.0
     for change in interventions:
-        share = 1.0 if change.pods is None else len(change.pods) / layout.pods
-        total += KINDS[change.kind].cost_per_physician_year * change.dose * share * layout.physicians
+        physicians = _reached(change, layout)[: layout.physicians].sum()
+        total += KINDS[change.kind].cost_per_physician_year * change.dose * physicians
     return total
 
 
