@@ -121,6 +121,13 @@ def validate(table: pd.DataFrame, where: str = "observations", *, now: dt.dateti
     if now is not None and now.tzinfo is None:
         raise ValueError(f"now: met {now} without a timezone, expected for instance datetime.now(UTC)")
     problems = Problems(where, place, np.arange(len(table)) if lines is None else lines)
+    result = check_rows(table, problems, now)
+    problems.raise_if_any()
+    return _resolve(result, where)
+
+
+def check_rows(table: pd.DataFrame, problems: Problems, now: dt.datetime | None = None) -> pd.DataFrame:
+    """The table with its rows as they are, typed, and what is wrong with them noted in ``problems`` by position."""
     table = table.loc[:, list(COLUMNS)].reset_index(drop=True)
     checked = {name: _text(table[name], name, problems) for name in COLUMNS if name not in (*TIMES, "value")}
     checked |= {name: _instants(table[name], name, problems) for name in TIMES}
@@ -129,8 +136,7 @@ def validate(table: pd.DataFrame, where: str = "observations", *, now: dt.dateti
     _check_names(result, problems)
     _check_values(result, problems)
     _check_times(result, now, problems)
-    problems.raise_if_any()
-    return _resolve(result, where)
+    return result
 
 
 def _text(column: pd.Series[Any], name: str, problems: Problems) -> pd.Series[Any]:
@@ -138,7 +144,7 @@ def _text(column: pd.Series[Any], name: str, problems: Problems) -> pd.Series[An
     example = " such as 'physician-007'" if name == "who" else ""
     values = column.tolist()
     fine = [isinstance(v, str) and v != "" and v == v.strip() for v in values]
-    problems.add(~np.array(fine), lambda i: f"{name}: met {values[i]!r}, expected a text{example} without "
+    problems.add(~np.array(fine, bool), lambda i: f"{name}: met {values[i]!r}, expected a text{example} without "
                                             "blanks around it")  # fmt: skip
     return pd.Series([v if ok else "" for v, ok in zip(values, fine, strict=True)], dtype=str)
 

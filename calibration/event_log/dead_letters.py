@@ -1,0 +1,54 @@
+"""Dead letters: the records that were refused, and trying them again."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+
+
+@dataclasses.dataclass(frozen=True)
+class DeadLetter:
+    """A refused record. ``fields`` are None if it can only be tried again by ingesting its source anew."""
+
+    number: int
+    source: str
+    kind: str
+    offset: int
+    field: str
+    stream: str
+    reason: str
+    fields: Mapping[str, str] | None
+    settled: bool  # it came in at a later try
+
+
+def read_dead_letters(connection: sqlite3.Connection, *, settled: bool = False) -> Iterator[DeadLetter]:
+    """Those that still wait, in order of their arrival; with ``settled`` also those that came in since."""
+    rows = connection.execute(
+        "SELECT id, source, kind, position, field, stream, reason, fields, settled IS NOT NULL FROM dead_letter "
+        "WHERE ? OR settled IS NULL ORDER BY id",
+        (settled,),
+    )
+    for number, source, kind, offset, field, stream, reason, fields, is_settled in rows:
+        again = json.loads(fields) if fields else None
+        yield DeadLetter(number, source, kind, offset, field, stream, reason, again, bool(is_settled))
+
+
+def reasons(connection: sqlite3.Connection) -> list[tuple[str, str, int]]:
+    """(source, stream, number waiting), most first."""
+    query = """SELECT source, stream, count(*) FROM dead_letter WHERE settled IS NULL
+    GROUP BY source, stream ORDER BY count(*) DESC, source, stream"""
+    return connection.execute(query).fetchall()
+
+
+def settle(connection: sqlite3.Connection, numbers: list[int], ingest: int) -> None:
+    """Mark dead letters as having come in, within the open transaction."""
+    connection.executemany("UPDATE dead_letter SET settled = ? WHERE id = ?", ((ingest, n) for n in numbers))
+
+
+def renew(connection: sqlite3.Connection, reasons_by_number: Mapping[int, str]) -> None:
+    """Note why dead letters were refused again, within the open transaction."""
+    connection.executemany(
+        "UPDATE dead_letter SET reason = ? WHERE id = ?", ((reason, n) for n, reason in reasons_by_number.items())
+    )
