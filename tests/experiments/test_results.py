@@ -1,0 +1,137 @@
+"""The store on disk: batches count when the ledger names them, and only a complete store is opened."""
+
+import numpy as np
+import pytest
+
+from abm.layout import make_layout
+from abm.outcomes import DERIVED, RECORDED
+from experiments.config import Experiment
+from experiments.provenance import UNKNOWN, git_revision, provenance
+from experiments.results import ResultsError, SweepStore, balanced_size, batches, open_results, template
+from experiments.scenarios import planned_scenarios
+
+CHANGES = [{"kind": "scribe", "doses": [0.5, 1], "pods": [1]}]
+EXPERIMENT = Experiment.model_validate(
+    {"name": "store", "physicians": 10, "days": 56, "replicates": 3,
+     "scenarios": [{"name": "scribe", "interventions": CHANGES},
+                   {"name": "both", "interventions": [*CHANGES[:1], {"kind": "wellbeing"}]}]}
+)  # fmt: skip
+PLANNED = planned_scenarios(EXPERIMENT)
+LAYOUT = make_layout(10)
+EVERY = batches(len(PLANNED), 3, 2)
+ATTRIBUTES = {"title": "store", "period_days": 28, "config": EXPERIMENT.to_yaml(), "parameters": "{}",
+              "provenance": provenance()}  # fmt: skip
+VALUES = np.random.default_rng(1).random((len(RECORDED), len(PLANNED), 3, 2, 10), dtype=np.float32)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return begin(SweepStore(tmp_path))
+
+
+def begin(store, **changed):
+    store.begin(template(EXPERIMENT, PLANNED, LAYOUT), ATTRIBUTES | changed, 2)
+    return store
+
+
+def write(store, some):
+    for scenario, first in some:
+        store.write(scenario, first, VALUES[:, scenario, first : first + 2])
+
+
+def test_a_finished_store_opens_with_labels_units_and_derived_outcomes(store, tmp_path):
+    write(store, EVERY)
+    store.finish()
+    data = open_results(tmp_path)
+    assert dict(data.sizes) == {"scenario": 5, "replicate": 3, "day": 2, "physician": 10}
+    assert set(data.data_vars) == set(RECORDED) | set(DERIVED)
+    for i, name in enumerate(RECORDED):
+        assert data[name].dtype == np.float32
+        assert data[name].attrs == {"units": RECORDED[name].unit, "long_name": RECORDED[name].long_name}
+        np.testing.assert_array_equal(data[name], VALUES[i])
+    assert data["scenario"].values.tolist()[:3] == ["baseline", "scribe 0.5", "scribe 1"]
+    assert data["family"].values.tolist() == ["baseline", "scribe", "scribe", "both", "both"]
+    assert data["kind"].values.tolist() == ["", "scribe", "scribe", "scribe + wellbeing", "scribe + wellbeing"]
+    np.testing.assert_array_equal(data["dose"], [0, 0.5, 1, np.nan, np.nan])
+    np.testing.assert_allclose(data["yearly_cost"], [0, 112_500, 225_000, 127_500, 240_000])
+    assert data["day"].values.tolist() == [0, 28]
+    assert data["pod"].values.tolist() == [0] * 5 + [1] * 5
+    assert set(data["fte"].values) == {0.8, 1.0}
+    assert data.attrs["title"] == "store"
+    assert data.attrs["provenance"]["jax"] == ATTRIBUTES["provenance"]["jax"]
+
+
+def test_an_unfinished_store_is_not_opened(store, tmp_path):
+    write(store, EVERY[:3])
+    with pytest.raises(ResultsError, match=r"met an unfinished sweep \(3 batches so far\)"):
+        open_results(tmp_path)
+    with pytest.raises(ResultsError, match=r"met no results\.zarr"):
+        open_results(tmp_path / "elsewhere")
+
+
+def test_what_a_kill_leaves_is_gone_on_with(store, tmp_path):
+    write(store, EVERY[:4])
+    # killed between a batch's arrays and its line, and within the line of the batch before
+    scenario, first = EVERY[4]
+    store._arrays["kept"][scenario, first : first + 2] = -1.0
+    text = store.ledger.read_text()
+    store.ledger.write_text(text[:-2])
+    again = begin(SweepStore(tmp_path))
+    assert again.begun() == set(EVERY[:3])
+    write(again, [batch for batch in EVERY if batch not in again.begun()])
+    assert again.begun() == set(EVERY)
+    again.finish()
+    data = open_results(tmp_path)
+    for i, name in enumerate(RECORDED):
+        np.testing.assert_array_equal(data[name], VALUES[i])
+
+
+def test_a_store_whose_making_was_cut_short_is_made_anew(store, tmp_path):
+    store.ledger.unlink()
+    assert begin(SweepStore(tmp_path)).begun() == set()
+
+
+def test_stores_of_other_sweeps_and_other_software_are_refused(store, tmp_path):
+    other = EXPERIMENT.model_copy(update={"seed": 1, "replicates": 4}).to_yaml()
+    with pytest.raises(ResultsError, match=r"another sweep \('store', which differs in replicates, seed\)"):
+        begin(SweepStore(tmp_path), config=other)
+    newer = ATTRIBUTES["provenance"] | {"git_revision": "another"}
+    with pytest.raises(ResultsError, match=r"begun with other software \(git_revision .* -> another\)"):
+        begin(SweepStore(tmp_path), provenance=newer)
+    write(store, EVERY)
+    store.finish()
+    with pytest.raises(ResultsError, match="differs in visit_minutes"):
+        SweepStore(tmp_path).is_finished(ATTRIBUTES | {"parameters": '{"visit_minutes": 12.0}'})
+    assert SweepStore(tmp_path).is_finished(ATTRIBUTES | {"provenance": newer})
+
+
+@pytest.mark.parametrize(("replicates", "largest"), [(1, 16), (16, 16), (17, 16), (100, 16), (5, 1)])
+def test_batches_are_of_about_one_size_and_cover_every_replicate_once(replicates, largest):
+    size = balanced_size(replicates, largest)
+    assert size <= largest
+    first = [b for a, b in batches(2, replicates, size) if a == 1]
+    assert first == list(range(0, replicates, size))
+    assert len(first) == -(-replicates // largest)
+
+
+def test_provenance_says_what_made_the_numbers():
+    said = provenance()
+    assert all(said[name] not in ("", UNKNOWN) for name in ("jax", "numpy", "mesa", "python", "platform"))
+    assert said["created_utc"].endswith("+00:00")
+
+
+def test_a_package_inside_a_foreign_repository_takes_no_revision_from_it(tmp_path):
+    import subprocess
+
+    package = tmp_path / "venv" / "experiments"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    subprocess.run(["git", "-C", tmp_path, *identity, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+    assert git_revision(package) == UNKNOWN
+    subprocess.run(["git", "-C", tmp_path, "add", "venv"], check=True)
+    subprocess.run(["git", "-C", tmp_path, *identity, "commit", "-q", "-m", "y"], check=True)
+    assert len(git_revision(package)) == 40
+    (package / "__init__.py").write_text("changed")
+    assert git_revision(package).endswith("-dirty")
