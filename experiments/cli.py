@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 app = typer.Typer(
     name="clinictwin",
@@ -29,7 +30,7 @@ def refusing(command: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return command(*args, **kwargs)
         except (ValueError, OSError) as error:
-            err.print(f"[bold red]refused[/]: {error}", highlight=False, markup=True)
+            err.print(f"[bold red]refused[/]: {escape(str(error))}", highlight=False, markup=True)
             raise typer.Exit(2) from None
         except KeyboardInterrupt:
             err.print("interrupted")

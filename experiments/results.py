@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def open_results(folder: str | Path) -> xr.Dataset:
             raise ResultsError(f"{folder}: met an unfinished sweep ({len(begun)} batches so far); "
                                "give the same `clinictwin sweep` command again to finish it")  # fmt: skip
         raise ResultsError(f"{folder}: met no {STORE}, expected a folder that `clinictwin sweep` has written")
-    return derive(xr.open_zarr(path, consolidated=False, chunks=None))
+    return derive(xr.open_zarr(path, chunks=None))
 
 
 class SweepStore:
@@ -106,6 +107,9 @@ class SweepStore:
 
     def finish(self) -> Path:
         """Call the store finished: every batch is in it."""
+        with warnings.catch_warnings():  # xarray warns without consolidated metadata, Zarr of their being an extension
+            warnings.simplefilter("ignore")
+            zarr.consolidate_metadata(self.unfinished)
         self.unfinished.rename(self.path)
         self.ledger.unlink()
         return self.path

@@ -50,7 +50,7 @@ def run_sweep(
     the same chances in every scenario. An unfinished sweep in ``out_dir`` is gone on with; a finished one is left as
     it is. Results depend on the experiment alone, not on what was run before or on the number of cores.
 
-    Raises ResultsError if ``out_dir`` holds another sweep. On KeyboardInterrupt says what is safe and raises it on.
+    Raises ResultsError if ``out_dir`` holds another sweep. When it is interrupted or fails, says what is safe.
     """
     console = console or Console(stderr=True, soft_wrap=True)
     parameters = from_mapping(experiment.parameters, base=base_parameters)
@@ -59,7 +59,7 @@ def run_sweep(
     store, attributes = SweepStore(Path(out_dir)), _attributes(resolved, parameters)
     if store.is_finished(attributes):
         if progress:
-            console.print(f"{store.path} holds this sweep already, finished: nothing to do")
+            console.print(f"{store.path} holds this sweep already, finished: nothing to do", markup=False)
         return store.path
     layout = make_layout(resolved.physicians)
     with _engine(resolved, parameters, layout, planned) as engine:
@@ -123,9 +123,9 @@ def _run(todo: list[tuple[int, int]], engine: Engine, store: SweepStore, advance
                 advance(scenario, values.shape[1])
     except BaseException as error:
         engine.stop()
-        if isinstance(error, KeyboardInterrupt):
-            console.print(f"interrupted: {len(store.begun() or ())} of {total} batches are safe in {store.folder}; "
-                          "the same sweep given again goes on from there")  # fmt: skip
+        said = "interrupted" if isinstance(error, KeyboardInterrupt) else "stopped by an error"
+        console.print(f"{said}: {len(store.begun() or ())} of {total} batches are safe in {store.folder}; "
+                      "the same sweep given again goes on from there", markup=False)  # fmt: skip
         raise
 
 

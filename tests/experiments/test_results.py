@@ -1,7 +1,10 @@
 """The store on disk: batches count when the ledger names them, and only a complete store is opened."""
 
+import warnings
+
 import numpy as np
 import pytest
+import xarray as xr
 
 from abm.layout import make_layout
 from abm.outcomes import DERIVED, RECORDED
@@ -42,7 +45,10 @@ def write(store, some):
 def test_a_finished_store_opens_with_labels_units_and_derived_outcomes(store, tmp_path):
     write(store, EVERY)
     store.finish()
-    data = open_results(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert set(xr.open_zarr(tmp_path / "results.zarr").data_vars) == set(RECORDED)
+        data = open_results(tmp_path)
     assert dict(data.sizes) == {"scenario": 5, "replicate": 3, "day": 2, "physician": 10}
     assert set(data.data_vars) == set(RECORDED) | set(DERIVED)
     for i, name in enumerate(RECORDED):

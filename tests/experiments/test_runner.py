@@ -15,7 +15,7 @@ from abm.outcomes import RECORDED
 from abm.parameters import Parameters
 from experiments import jax_batches
 from experiments.config import Experiment
-from experiments.results import LEDGER, STORE, UNFINISHED, ResultsError, open_results
+from experiments.results import LEDGER, STORE, UNFINISHED, ResultsError, SweepStore, open_results
 from experiments.runner import run_sweep
 
 SMALL = Experiment.model_validate({
@@ -133,6 +133,23 @@ def test_a_finished_sweep_is_left_as_it_is_and_said_so(folder, capsys):
     assert run_sweep(SMALL, folder) == folder / STORE
     assert {p: os.stat(p).st_mtime_ns for p in folder.rglob("*")} == before
     assert "nothing to do" in capsys.readouterr().err
+
+
+def test_a_failure_says_what_is_safe_and_leaves_it(tmp_path, small_batches, capsys, monkeypatch):
+    written = []
+    write = SweepStore.write
+
+    def full_disk(store, scenario, first, values):
+        if len(written) == 3:
+            raise OSError(28, "No space left on device")
+        written.append((scenario, first))
+        write(store, scenario, first, values)
+
+    monkeypatch.setattr(SweepStore, "write", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        run_sweep(SMALL, tmp_path, progress=False)
+    assert "3 of 8 batches are safe" in capsys.readouterr().err
+    assert SweepStore(tmp_path).begun() == set(written)
 
 
 def test_results_of_another_sweep_are_refused_and_kept(folder):
