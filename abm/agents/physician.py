@@ -10,7 +10,7 @@ from abm.agents.patient import Patient
 from abm.agents.person import DayOfWork, Person
 from abm.population.modes import calendar_day
 from abm.population.state import BOOKING_HORIZON_WEEKDAYS
-from abm.rules import appointments, booking, demand, tasks, turnover
+from abm.rules import adoption, appointments, booking, demand, tasks, turnover
 from abm.rules import scalar as xp
 from abm.rules.curves import relax
 from abm.rules.tasks import Minutes
@@ -88,10 +88,10 @@ class Physician(Person):
                     values[lever] = 1.0 - (1.0 - values[lever]) * (1.0 - min(strength * effect, 1.0))
                 else:
                     values[lever] += strength * effect
-            learning += (
-                change.rolled_out(self) * use.tried * (1.0 - use.learned) * change.learning_load * min(change.dose, 1.0)
-            )
-        self._levers, self.learning_minutes = values, learning * clinic.parameters.learning_minutes_per_day
+            learning += adoption.learning_minutes(
+                change.rolled_out(self), use.tried, use.learned, change.learning_load * min(change.dose, 1.0),
+                clinic.parameters.learning_minutes_per_day)  # fmt: skip
+        self._levers, self.learning_minutes = values, learning
 
     # --- demand and booking
     @property

@@ -10,7 +10,7 @@ from abm import interventions as iv
 from abm.layout import Layout
 from abm.parameters import Parameters
 from abm.population.state import ClinicState
-from abm.rules import change_fatigue
+from abm.rules import adoption, change_fatigue
 from abm.rules.person import ChangeUse
 
 
@@ -49,6 +49,6 @@ def levers_today(state: ClinicState, changes: iv.InterventionSet, day: Any, layo
     values = jnp.concatenate([combined, strength[..., shares:].sum(axis=1)], axis=1)
     relief = 1.0 - jnp.prod(1.0 - jnp.minimum(effects[:, : len(iv.RELIEF)], 1.0), axis=1)
     weight = changes.learning_load * jnp.minimum(changes.dose, 1.0)
-    learning = (rolled * state.use.tried * (1.0 - state.use.learned) * weight)[:n].sum(axis=1)
+    learning = adoption.learning_minutes(rolled, state.use.tried, state.use.learned, weight, p.learning_minutes_per_day)
     of = {name: values[:, i] for i, name in enumerate(iv.LEVERS)}
-    return Levers(of, learning * p.learning_minutes_per_day, rolled, relief)
+    return Levers(of, learning[:n].sum(axis=1), rolled, relief)

@@ -1,14 +1,17 @@
 """How discrete events happen: *exact* as whole events, *relaxed* as differentiable stand-ins.
 
-Everything else in the engine is the same code. The stand-ins, from the same draws:
+Everything else in the engine is the same code. The stand-ins, from the same draws, are continuous in every parameter
+and keep the mean of what they stand for, so that the derivative of a run is an unbiased estimate of that of its
+expectation (as far as the stand-ins' laws go):
 
-- counts: a log-normal with the Poisson mean ``rate`` and variance ``rate**2 / (rate + 1)``, pathwise differentiable;
-- no-shows and absences: the binary concrete distribution (Maddison et al. 2017) at temperature 0.1;
-- leaving and hiring: their chance; a post is then filled in part, and clinic totals weigh people by it;
-- burned out: a logistic step of width 0.25 at the threshold, the personal intercept kept;
-- first tries of a change: their chance;
+- counts: a squared normal with the mean and, above rates of about 2, the variance of the Poisson distribution;
+- no-shows, absences, leaving, hiring: 0 or 1 as in the exact mode but for draws close to their chance, where a ramp
+  goes from 0 to 1; a part-filled post is there part of the day, and its states are the mean of its holders';
+- leavers and hires in the records: their expectation of the day;
+- burned out: a logistic step at the threshold, the personal intercept kept;
+- first tries of a change: their chance (use of a change is linear in it);
 - who is seen: a stand-in patient with the law of those who ask, instead of a ranked member of the panel;
-- slots: not rounded to whole numbers; lead times are interpolated.
+- slots: not rounded to whole numbers; ages of requests go over into each other.
 """
 
 from __future__ import annotations
@@ -23,8 +26,10 @@ from abm.layout import Layout
 from abm.parameters import Parameters
 from abm.rules import burnout
 
-CONCRETE_TEMPERATURE = 0.1
-BURNED_OUT_WIDTH = 0.25  # logit units
+HAPPENS_WIDTH = 0.05  # of the widest ramp that keeps the mean
+LEAST_EVENNESS = 0.6  # above 1/2: keeps counts of rates near zero differentiable
+AGE_WIDTH = 0.2  # of the day's requests: where one day's go over into the next's
+BURNED_OUT_WIDTH = 0.1  # logit units
 
 
 class Booked(NamedTuple):
@@ -47,6 +52,13 @@ class Day(NamedTuple):
 def calendar_day(weekday_number: Any) -> Any:
     """Calendar day (0 = first Monday) of a weekday number."""
     return 7 * (weekday_number // 5) + weekday_number % 5
+
+
+def calendar_days_back(weekdays: Any, weekday: Any) -> Any:
+    """Calendar days between a request ``weekdays`` ago (a real number) and today's ``weekday`` (0 = Monday)."""
+    weeks = (weekdays - weekday) / 5.0  # a weekend lies between as soon as this is above a whole number
+    whole = jnp.floor(weeks)
+    return weekdays + 2.0 * jnp.maximum(whole + jnp.minimum(5.0 * (weeks - whole), 1.0), 0.0)
 
 
 def ages(history: Any, position: Any) -> tuple[Any, Any]:
@@ -87,9 +99,9 @@ class Exact:
         return burnout.burned_out(index, intercept, threshold, jnp).astype(index.dtype)
 
     @staticmethod
-    def filled(employed: Any) -> Any:
-        """Presence with which a post takes part in the day."""
-        return employed
+    def counted(happened: Any, expected: Any) -> Any:
+        """What a record says of rare events."""
+        return happened
 
     @staticmethod
     def booked(state: Any, routine: Any, slot: Any, day: Day, layout: Layout, p: Parameters) -> Booked:
@@ -124,16 +136,19 @@ class Relaxed:
 
     @staticmethod
     def count(u: Any, rate: Any) -> Any:
+        # rate (a + b z)^2 with a^2 + b^2 = 1 has mean `rate` and variance rate^2 2 b^2 (2 - b^2) = rate^2 / even
         safe = jnp.maximum(rate, 0.0)
-        variance = jnp.log1p(1.0 / (1.0 + safe))
+        even = safe + LEAST_EVENNESS * jnp.exp(-safe)
+        a_squared = jnp.sqrt(1.0 - 0.5 / even)
         normal = draws.normal_of_uniform(u, safe.dtype, jnp)
-        return safe * jnp.exp(jnp.sqrt(variance) * normal - 0.5 * variance)
+        return safe * (jnp.sqrt(a_squared) + jnp.sqrt(1.0 - a_squared) * normal) ** 2
 
     @staticmethod
     def happens(u: Any, probability: Any) -> Any:
-        odds = jnp.log(probability + 1e-12) - jnp.log1p(-probability + 1e-12)
-        noise = jnp.log(u) - jnp.log1p(-u)
-        return jax.nn.sigmoid((odds - noise) / CONCRETE_TEMPERATURE)
+        # a ramp that is symmetric about u = probability and stays within (0, 1) has exactly the mean `probability`
+        width = 2.0 * HAPPENS_WIDTH * probability * (1.0 - probability) + 1e-12
+        share = jnp.clip((probability - u) / width + 0.5, 0.0, 1.0)
+        return share * share * (3.0 - 2.0 * share)
 
     @staticmethod
     def event(u: Any, probability: Any) -> Any:
@@ -148,9 +163,9 @@ class Relaxed:
         return jax.nn.sigmoid((index + intercept - threshold) / BURNED_OUT_WIDTH)
 
     @staticmethod
-    def filled(employed: Any) -> Any:
-        """The day of the person in the post, given that it is filled; totals weigh it by the chance of that."""
-        return jnp.ones_like(employed)
+    def counted(happened: Any, expected: Any) -> Any:
+        """What a record says of rare events: their expectation of the day, without the noise of the dice."""
+        return expected + 0.0 * happened
 
     @staticmethod
     def booked(state: Any, routine: Any, slot: Any, day: Day, layout: Layout, p: Parameters) -> Booked:
@@ -159,16 +174,18 @@ class Relaxed:
 
         def look(total: Any, rows: tuple[Any, Any]) -> tuple[Any, None]:
             row, previous = rows
-            width = row - previous
-            share = (row[:, None] - position) / jnp.where(width > 1e-6, width, 1e-6)[:, None]
+            width = AGE_WIDTH * jnp.maximum(row - previous, 1e-6)
+            share = (row[:, None] - position) / width[:, None] + 0.5
             return total + jnp.clip(share, 0.0, 1.0), None
 
-        age = jax.lax.scan(look, jnp.zeros_like(position), (state.history, before))[0] + 0.5
-        same_day = jnp.clip(slot + 1.0 - routine[:, None], 0.0, 1.0)
-        lead = 1.4 * age * (1.0 - same_day)  # 7 calendar days for 5 weekdays
+        age = jax.lax.scan(look, jnp.zeros_like(position), (state.history, before))[0]
         physician = jnp.arange(layout.physicians, dtype=jnp.uint32)[:, None]
         index = draws.STAND_IN_INDEX + slot.astype(jnp.uint32)
         word = draws.request_words(day.seed, physician, day.weekday_number, index, jnp)
+        # where the waiting list ends within a slot, it is one or the other's: no-shows are not linear in lead time
+        same_day = jnp.clip(slot + 1.0 - routine[:, None], 0.0, 1.0)
+        same_day = Relaxed.happens(draws.uniform(word[3], position.dtype, jnp), same_day)
+        lead = calendar_days_back(jnp.maximum(age, 1.0), day.weekday_number % 5) * (1.0 - same_day)
         shift = p.request_complexity_exponent * p.patient_complexity_spread
         share = jnp.mean(jnp.asarray(layout.patient_group, position.dtype))
         return Booked(

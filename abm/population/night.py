@@ -72,8 +72,9 @@ def night(
         served=work.served,
         load=relax(state.load, work.work_minutes, work.on_duty[:n] / p.advice_latency_days, 1.0, jnp),
     )
-    after, left, hired = _employment(after, burned, state.mind.exhaustion, draw, layout, p, rules, mode)
-    cancelled = (1.0 - mode.filled(after.employed[:n])) * waiting
+    after, stayed, left, hired = _employment(after, burned, state.mind.exhaustion, draw, layout, p, rules, mode)
+    # a leaver's waiting list is cancelled; a vacant post has none
+    cancelled = (state.employed - stayed)[:n] / jnp.maximum(state.employed[:n], 1e-9) * waiting
     after = after._replace(
         served=after.served + cancelled,
         unmet=demand.unmet_need_after(state.unmet, work.unmet_new + cancelled, 1.0, p.unmet_need_days, jnp),
@@ -133,8 +134,8 @@ def _changes_tomorrow(state: ClinicState, live: Any, relief: Any, changes: iv.In
 
 
 def _employment(state: ClinicState, burned: Any, exhaustion: Any, draw: DayDraws, layout: Layout, p: Parameters,
-                rules: Rules, mode: Any) -> tuple[ClinicState, Any, Any]:  # fmt: skip
-    """Who leaves and who is hired overnight; a newcomer starts with a trait set and states of their own."""
+                rules: Rules, mode: Any) -> tuple[ClinicState, Any, Any, Any]:  # fmt: skip
+    """(state, stayed, left, hired) overnight; a newcomer starts with a trait set and states of their own."""
     leaving = rules.leaving_probability(
         burned,
         exhaustion,
@@ -145,8 +146,8 @@ def _employment(state: ClinicState, burned: Any, exhaustion: Any, draw: DayDraws
         jnp,
     )
     hiring = turnover.hiring_probability(1.0, by_profession(p.hire_days, p.staff_hire_days, layout), jnp)
-    left = state.employed * mode.event(draw.employment, leaving)
-    hired = (1.0 - state.employed) * mode.event(draw.employment, hiring)
+    left = state.employed * mode.happens(draw.employment, leaving)
+    hired = (1.0 - state.employed) * mode.happens(draw.employment, hiring)
     stayed = state.employed - left
     mix = lambda old, new: turnover.blend(stayed, hired, old, new, jnp)  # noqa: E731
     mix_changes = lambda old: turnover.blend(stayed[:, None], hired[:, None], old, jnp.zeros_like(old), jnp)  # noqa: E731
@@ -156,8 +157,10 @@ def _employment(state: ClinicState, burned: Any, exhaustion: Any, draw: DayDraws
     newcomer_motivation = own_baseline_motivation(trait(successor, "motivation"), p, jnp)
     mind = Mind(mix(state.mind.exhaustion, p.newcomer_exhaustion), mix(state.mind.cynicism, 0.0),
                 mix(state.mind.change_fatigue, 0.0), mix(state.mind.motivation, newcomer_motivation))  # fmt: skip
-    return state._replace(
+    after = state._replace(
         employed=stayed + hired, traits=traits, mind=mind, fatigue=mix(state.fatigue, p.initial_fatigue),
         tenure=mix(state.tenure, 0.0), generation=mix(state.generation, state.generation + 1.0),
         use=ChangeUse(*(mix_changes(v) for v in state.use)),
-    ), left, hired  # fmt: skip
+    )  # fmt: skip
+    vacant = 1.0 - state.employed
+    return after, stayed, mode.counted(left, state.employed * leaving), mode.counted(hired, vacant * hiring)

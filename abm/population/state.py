@@ -21,7 +21,7 @@ class ClinicState(NamedTuple):
     fatigue: Any  # [P], in the morning
     mind: Mind  # each [P]
     use: ChangeUse  # each [P, C]
-    employed: Any  # [P]: 1 if the post is filled (relaxed mode: the chance of it)
+    employed: Any  # [P]: 1 if the post is filled (relaxed mode: or a part of it)
     tenure: Any  # [P]: days
     generation: Any  # [P]: hires into this post so far
     traits: Any  # [P, len(TRAITS)]: of the present holder

@@ -63,7 +63,7 @@ def work_day(state: ClinicState, levers: Levers, draw: DayDraws, day: Day, weekd
              p: Parameters, extra_places: int, rules: Rules, mode: Any) -> Work:  # fmt: skip
     """One weekday up to the evening's work."""
     n, lever = layout.physicians, levers.of
-    filled = mode.filled(state.employed)
+    filled = state.employed
     burned = mode.burned_out(*burnout_inputs(state, p, rules, layout))
     absent = mode.happens(draw.absence, rules.absence_probability(burned, p.absence_per_day, p.absence_burnout_ratio))
     here = filled * (1.0 - absent)  # [P]

@@ -43,10 +43,13 @@ def adoption_after(
 
 
 def learned_after(learned: Number, tried: Number, days: Number, learning_days: Number, xp: Any) -> Number:
-    """Share of the learning curve (0-1) behind someone ``days`` later: learning starts with the first try."""
-    return relax(learned, 1.0, tried / learning_days, days, xp)
+    """Share of the learning curve (0-1) behind someone ``days`` later: learning starts with the first try.
+
+    Linear in ``tried``, so that it also holds for the mean of people of whom a share has tried.
+    """
+    return relax(learned, tried, 1.0 / learning_days, days, xp)
 
 
 def learning_minutes(active: Number, tried: Number, learned: Number, load: Number, minutes_per_day: Number) -> Number:
     """Learning time of a work day for one change of learning ``load`` (1 = a new documentation tool)."""
-    return active * tried * (1.0 - learned) * load * minutes_per_day
+    return active * (tried - learned) * load * minutes_per_day

@@ -28,4 +28,4 @@ def saturate(wanted: Number, capacity: Number, xp: Any) -> Number:
     Increasing in both arguments, with ``0 <= result <= min(wanted, capacity)``.
     """
     safe = xp.maximum(capacity, 1e-9)
-    return safe * (1.0 - xp.exp(-wanted / safe))
+    return -safe * xp.expm1(-wanted / safe)

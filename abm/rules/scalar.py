@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, floor, log, log1p, sqrt
+from math import exp, expm1, floor, log, log1p, sqrt
 from typing import Any
 
 
@@ -18,4 +18,4 @@ def where(condition: Any, a: float, b: float) -> float:
     return a if condition else b
 
 
-__all__ = ["exp", "floor", "log", "log1p", "maximum", "minimum", "sqrt", "where"]
+__all__ = ["exp", "expm1", "floor", "log", "log1p", "maximum", "minimum", "sqrt", "where"]
