@@ -208,6 +208,7 @@ def _save_figures(drawn: Mapping[str, Drawn], folder: Path) -> dict[str, dict[st
         svg = io.BytesIO()
         figure.savefig(svg, format="svg", metadata={"Date": None})
         (folder / f"{name}.svg").write_bytes(svg.getvalue())
+        figure.set_layout_engine("none")  # keep the places found for the first file
         figure.savefig(folder / f"{name}.png", dpi=FILE_DPI)
         width, height = (round(side * SCREEN_DPI) for side in figure.get_size_inches())
         pictures[name] = {"uri": data_uri(svg.getvalue(), "image/svg+xml"), "alt": alt, "caption": caption,
