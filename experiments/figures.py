@@ -151,7 +151,7 @@ def over_time(frame: pd.DataFrame, look: Mapping[str, Look], coloured: Sequence[
                             alpha=0.15, linewidth=0)  # fmt: skip
             ends[str(scenario)] = (line["week"].iloc[-1], line["mean"].iloc[-1])
         ax.set(title=titles[outcome][0], ylabel=titles[outcome][1])
-        ax.yaxis.set_major_locator(MaxNLocator(5))
+        ax.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         label_ends(ax, ends, look, 0.105)
     axes[-1].set_xlabel("weeks since the end of the warm-up (middle of each period)")
     return figure

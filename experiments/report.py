@@ -256,7 +256,7 @@ def render(data: xr.Dataset, found: Analysis, pictures: dict[str, dict[str, Any]
         title=str(data.attrs.get("title") or "Results of a sweep"), question=str(data.attrs.get("description", "")),
         facts=_facts(data, when), pictures=pictures, fit=fit,
         sentences=words.summary(found.outcomes, found.near, found.best, data.sizes["physician"], when),
-        warnings=[words.drawn_from(data), *words.warnings(data, found.outcomes, fit is not None)],
+        warnings=words.warnings(data, found.outcomes, fit.parameters if fit else None),
         not_for_individuals=NOT_FOR_INDIVIDUALS, meaning=words.drawn_from(data), about_posts=_about_posts(found),
         about_outcomes=ABOUT_OUTCOMES.format(window=when.window_words, run=words.weeks(when.days)),
         compared=tables.compared(found.facts), burnout=tables.burnout(found.outcomes),

@@ -10,6 +10,7 @@ import pandas as pd
 import yaml
 from matplotlib.figure import Figure
 
+from abm.parameters import Parameters, load
 from experiments import figures
 from experiments.effects import ReportError
 from experiments.report_tables import Cell, Table
@@ -20,12 +21,13 @@ TABLES = {
     "effects.csv": ("who", "effect", "estimate", "standard_error", "informed"),
     "risk.csv": ("who", "risk", "low", "high"),
 }
+OTHERS = ("fit.yaml", "parameters.yaml")
 MOST_PICTURE_BYTES = 600_000  # of one picture of the fit's folder that goes into the page
 MOST_PICTURES = 4
 
 
 class FitSection(NamedTuple):
-    """What the page says of a fit. ``pictures`` are the folder's own PNG files, by name."""
+    """What the page says of a fit. ``pictures`` are the folder's own PNG files, by name; ``parameters`` the fitted."""
 
     sentences: list[str]
     facts: list[tuple[str, str]]
@@ -33,16 +35,19 @@ class FitSection(NamedTuple):
     numbers: dict[str, pd.DataFrame]
     drawings: dict[str, tuple[Figure, str, str]]  # name -> figure, alternative text, caption
     pictures: dict[str, bytes]
+    parameters: Parameters | None
 
 
 def fit_section(folder: str | Path) -> FitSection:
-    """Read a fit's folder. Raises ReportError if it is no folder or a file in it is not what it should be."""
+    """Read a fit's folder. Raises ReportError or ParameterError if it is none or a file in it is not right."""
     folder = Path(folder)
     if not folder.is_dir():
         raise ReportError(f"{folder}: met no folder, expected one that `clinictwin fit` has written")
     numbers = {name: _read(folder / name, columns) for name, columns in TABLES.items() if (folder / name).is_file()}
-    absent = [name for name in (*TABLES, "fit.yaml") if not (folder / name).is_file()]
-    section = FitSection([], _facts(folder / "fit.yaml"), [], {}, {}, _pictures(folder / "figures"))
+    absent = [name for name in (*TABLES, *OTHERS) if not (folder / name).is_file()]
+    facts, parameters = (folder / name for name in OTHERS)
+    fitted = load(parameters) if parameters.is_file() else None
+    section = FitSection([], _facts(facts), [], {}, {}, _pictures(folder / "figures"), fitted)
     if absent:
         section.sentences.append(f"Not in the fit's folder, so not shown: {listed(absent)}.")
     if "table.csv" in numbers:
@@ -79,8 +84,9 @@ def _facts(path: Path) -> list[tuple[str, str]]:
         raise ReportError(f"{path}: met no readable YAML ({error}), expected a mapping") from None
     if not isinstance(content, dict):
         raise ReportError(f"{path}: met {type(content).__name__}, expected a mapping")
-    plain = {str(k): v for k, v in content.items() if isinstance(v, str | int | float | bool)}
-    return [(name.replace("_", " "), str(value)) for name, value in plain.items()]
+    plain = {str(k): v for k, v in content.items() if isinstance(v, str | int | float) and k != "format"}
+    words = {True: "yes", False: "no"}
+    return [(k.replace("_", " "), words[v] if isinstance(v, bool) else str(v)) for k, v in plain.items()]
 
 
 def _pictures(folder: Path) -> dict[str, bytes]:

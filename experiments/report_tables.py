@@ -183,7 +183,7 @@ def by_aim(outcomes: pd.DataFrame) -> list[Table]:
             make = _level if scenario == BASELINE else _difference
             cells = {n: make(by.loc[(n, scenario)], MEASURES[n].digits) for n in names}
             if "intervention_cost" in cells:
-                cells["intervention_cost"] = _assumed(cells["intervention_cost"])
+                cells["intervention_cost"] = Cell("–") if scenario == BASELINE else _assumed(cells["intervention_cost"])
             rows.append([Cell(scenario, "level" if scenario == BASELINE else ""), *cells.values()])
         columns = ["Scenario", *(f"{MEASURES[n].label} ({MEASURES[n].unit})" for n in names)]
         tables.append(Table(title, columns, rows, "outcomes"))

@@ -188,8 +188,8 @@ def last_start(data: xr.Dataset) -> float:
         return 0.0
 
 
-def warnings(data: xr.Dataset, outcomes: pd.DataFrame, fitted: bool) -> list[str]:
-    """What a reader must know before trusting the numbers."""
+def warnings(data: xr.Dataset, outcomes: pd.DataFrame, fitted: Parameters | None) -> list[str]:
+    """What a reader must know before trusting the numbers; ``fitted``: the parameters of the fit that is shown."""
     found = [_of_replicates(data.sizes["replicate"]), *_of_time(data), _of_leavers(data, outcomes)]
     kinds = {part for kind in outcomes["kind"] for part in str(kind).split(" + ") if part}
     found.append(
@@ -201,11 +201,9 @@ def warnings(data: xr.Dataset, outcomes: pd.DataFrame, fitted: bool) -> list[str
     free = sorted(k for k in kinds if k in KINDS and KINDS[k].cost_per_physician_year == 0)
     if free:
         found.append(
-            f"No cost of their own is assumed for {listed(free)}: what they cost is the income of lost visits."
+            f"No cost of its own is assumed for {listed(free)}: such a change costs the income of lost visits."
         )
-    if not fitted:
-        found.append("The parameters were not fitted to a clinic's own observations in this report: read the results "
-                     "as what such a clinic would do, not as what yours will do.")  # fmt: skip
+    found.append(_of_the_fit(data, fitted))
     compared = data.sizes["scenario"] - 1
     if compared > 1:
         found.append(f"Of every ten 90 % intervals about one misses its true value; {compared} scenarios and "
@@ -217,6 +215,17 @@ def warnings(data: xr.Dataset, outcomes: pd.DataFrame, fitted: bool) -> list[str
     if absent:
         found.append(f"Not measured in these results: {listed(absent, len(absent))}.")
     return [words for words in found if words]
+
+
+def _of_the_fit(data: xr.Dataset, fitted: Parameters | None) -> str:
+    if fitted is not None and np.allclose(list(fitted), list(used_parameters(data)), rtol=1e-6, atol=0.0):
+        return ""
+    known = (
+        "This report knows of no fit of the runs' parameters to a clinic's own observations"
+        if fitted is None
+        else "The runs did not use the parameters of the fit that is shown"
+    )
+    return f"{known}: read the results as what such a clinic would do, not as what yours will do."
 
 
 def _of_replicates(replicates: int) -> str:

@@ -1,5 +1,6 @@
 """The report of a real sweep: its tables against pandas, its page against what a page may contain."""
 
+import base64
 import json
 import re
 from html.parser import HTMLParser
@@ -10,10 +11,12 @@ import pytest
 import xarray as xr
 import yaml
 
+from abm.parameters import save
 from experiments.config import Experiment
 from experiments.effects import BASELINE, ReportError
 from experiments.outcome_groups import AIMS
 from experiments.report import analyse, render, report_of, write_report
+from experiments.report_fit import fit_section
 from experiments.report_words import number, used_parameters
 from experiments.results import ResultsError, open_results
 from experiments.runner import run_sweep
@@ -105,7 +108,7 @@ def test_the_page_needs_nothing_else(page):
     parsed = check_page(page.replace("<dd>none</dd>", "<dd></dd>"))  # no parameter differs from its default
     words = parsed.words()
     warnings = ("must not be used to judge", "Only 3 replicates", "The run is short", "Money rests on assumptions",
-                "not fitted to a clinic", "vacancy lasts")  # fmt: skip
+                "knows of no fit", "vacancy lasts")  # fmt: skip
     for said in ("small", "Do scribes or a pooled inbox help", *warnings, *AIMS.values()):
         assert said in words, said
 
@@ -238,7 +241,7 @@ def test_parameters_and_rollout_of_the_store_are_used_for_warnings(data):
 
 
 @pytest.fixture
-def fit(tmp_path):
+def fit(tmp_path, data):
     """A fit's folder with a population table and a risk table, and nothing else."""
     folder = tmp_path / "fit"
     (folder / "figures").mkdir(parents=True)
@@ -249,6 +252,11 @@ def fit(tmp_path):
     ).to_csv(folder / "table.csv", index=False)  # fmt: skip
     risk = pd.DataFrame({"who": ["physician-01", HOSTILE], "risk": [0.5, 0.25], "low": [0.4, 0.2], "high": [0.6, 0.3]})
     risk.to_csv(folder / "risk.csv", index=False)
+    png = base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGNgYGBgAAAABQABpfZFQAAAAABJRU5ErkJggg=="
+    )
+    (folder / "figures" / "recovery.png").write_bytes(png)  # one dot
+    save(used_parameters(data), folder / "parameters.yaml")
     (folder / "fit.yaml").write_text("days: 182\ninterrupted: false\n", encoding="utf-8")
     return folder
 
@@ -259,10 +267,14 @@ def test_the_section_about_a_fit(data, fit, tmp_path):
     )
     words = parsed.words()
     assert "1 of 2 fitted parameters are informed" in words
-    assert "Not in the fit's folder, so not shown: effects.csv" in words
+    assert "Not in the fit's folder, so not shown: effects.csv." in words
     assert "50.0 40.0 to 60.0" in words  # risk in percent
-    assert "not fitted to a clinic" not in words
+    assert "knows of no fit" not in words and "did not use the parameters" not in words
+    save(used_parameters(data).replace(visit_minutes=12.0), fit / "parameters.yaml")
+    words = Page(render(data, analyse(data), {}, fit_section(fit))).words()
+    assert "The runs did not use the parameters of the fit" in words
     assert " ".join(HOSTILE.split()) in words
+    assert sum(a["src"].startswith("data:image/png") for a in parsed.of("img")) == 1
     assert (tmp_path / "tables" / "fit_risk.csv").is_file()
 
 
