@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import platform
 import subprocess
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+
+import numpy as np
+
+from abm.layout import Layout
 
 UNKNOWN = "unknown"
 # What the numbers themselves depend on: results of one store must agree on these.
@@ -25,6 +31,15 @@ def provenance() -> dict[str, str]:
         "jax_backend": jax.default_backend(),
         "created_utc": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def layout_digest(layout: Layout) -> str:
+    """A short fingerprint of who works in a clinic: two layouts that simulate alike have the same."""
+    digest = hashlib.sha256()
+    for field in dataclasses.fields(layout):
+        value = np.asarray(getattr(layout, field.name))
+        digest.update(f"{field.name} {value.dtype.str} {value.shape} ".encode() + value.tobytes())
+    return digest.hexdigest()[:16]
 
 
 def _version(distribution: str) -> str:

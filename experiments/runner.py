@@ -14,10 +14,10 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from abm.layout import make_layout
+from abm.layout import Layout, make_layout
 from abm.parameters import ENTRIES, NAMES, Parameters, from_mapping
 from experiments.config import Experiment
-from experiments.provenance import provenance
+from experiments.provenance import layout_digest, provenance
 from experiments.results import SweepStore, batches, template
 from experiments.scenarios import PlannedScenario, planned_scenarios
 
@@ -42,26 +42,31 @@ def run_sweep(
     *,
     progress: bool = True,
     base_parameters: Parameters | None = None,
+    layout: Layout | None = None,
     console: Console | None = None,
 ) -> Path:
     """Run all scenarios and replicates of an experiment; returns the path of the Zarr store in ``out_dir``.
 
-    Parameters that the experiment does not name are those of ``base_parameters`` (the defaults). Replicate r meets
-    the same chances in every scenario. An unfinished sweep in ``out_dir`` is gone on with; a finished one is left as
-    it is. Results depend on the experiment alone, not on what was run before or on the number of cores.
+    Parameters that the experiment does not name are those of ``base_parameters`` (the defaults); ``layout`` says who
+    works in the clinic (that of `abm.layout.make_layout` if None, a fitted one, say). Replicate r meets the same
+    chances in every scenario. An unfinished sweep in ``out_dir`` is gone on with; a finished one is left as it is. Results
+    depend on the experiment alone, not on what was run before or on the number of cores.
 
-    Raises ResultsError if ``out_dir`` holds another sweep. When it is interrupted or fails, says what is safe.
+    Raises ValueError if the layout has another size, ResultsError if ``out_dir`` holds another sweep. When it is
+    interrupted or fails, says what is safe.
     """
     console = console or Console(stderr=True, soft_wrap=True)
     parameters = from_mapping(experiment.parameters, base=base_parameters)
     resolved = _resolve(experiment, parameters)
     planned = planned_scenarios(resolved)
-    store, attributes = SweepStore(Path(out_dir)), _attributes(resolved, parameters)
+    layout = layout or make_layout(resolved.physicians)
+    if layout.physicians != resolved.physicians:
+        raise ValueError(f"layout: met {layout.physicians} physicians, expected the experiment's {resolved.physicians}")
+    store, attributes = SweepStore(Path(out_dir)), _attributes(resolved, parameters, layout)
     if store.is_finished(attributes):
         if progress:
             console.print(f"{store.path} holds this sweep already, finished: nothing to do", markup=False)
         return store.path
-    layout = make_layout(resolved.physicians)
     with _engine(resolved, parameters, layout, planned) as engine:
         store.begin(template(resolved, planned, layout), attributes, engine.replicates_per_batch)
         every = batches(len(planned), resolved.replicates, engine.replicates_per_batch)
@@ -78,7 +83,7 @@ def _resolve(experiment: Experiment, parameters: Parameters) -> Experiment:
     return Experiment.model_validate({**experiment.model_dump(), "parameters": changed})
 
 
-def _attributes(experiment: Experiment, parameters: Parameters) -> dict[str, Any]:
+def _attributes(experiment: Experiment, parameters: Parameters, layout: Layout) -> dict[str, Any]:
     """Attributes of the results: what was run, and where it comes from."""
     return {
         "title": experiment.name,
@@ -89,6 +94,7 @@ def _attributes(experiment: Experiment, parameters: Parameters) -> dict[str, Any
         "warm_up_days": experiment.warm_up_days,
         "config": experiment.to_yaml(),
         "parameters": json.dumps({name: float(getattr(parameters, name)) for name in NAMES}),
+        "layout": layout_digest(layout),
         "provenance": provenance(),
     }
 

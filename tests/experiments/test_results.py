@@ -9,6 +9,7 @@ import xarray as xr
 from abm.layout import make_layout
 from abm.outcomes import DERIVED, RECORDED
 from experiments.config import Experiment
+from experiments.provenance import layout_digest
 from experiments.provenance import UNKNOWN, git_revision, provenance
 from experiments.results import ResultsError, SweepStore, balanced_size, batches, open_results, template
 from experiments.scenarios import planned_scenarios
@@ -22,7 +23,7 @@ EXPERIMENT = Experiment.model_validate(
 PLANNED = planned_scenarios(EXPERIMENT)
 LAYOUT = make_layout(10)
 EVERY = batches(len(PLANNED), 3, 2)
-ATTRIBUTES = {"title": "store", "period_days": 28, "config": EXPERIMENT.to_yaml(), "parameters": "{}",
+ATTRIBUTES = {"title": "store", "period_days": 28, "config": EXPERIMENT.to_yaml(), "parameters": "{}", "layout": "0",
               "provenance": provenance()}  # fmt: skip
 VALUES = np.random.default_rng(1).random((len(RECORDED), len(PLANNED), 3, 2, 10), dtype=np.float32)
 
@@ -101,6 +102,8 @@ def test_stores_of_other_sweeps_and_other_software_are_refused(store, tmp_path):
     other = EXPERIMENT.model_copy(update={"seed": 1, "replicates": 4}).to_yaml()
     with pytest.raises(ResultsError, match=r"another sweep \('store', which differs in replicates, seed\)"):
         begin(SweepStore(tmp_path), config=other)
+    with pytest.raises(ResultsError, match="which differs in layout"):
+        begin(SweepStore(tmp_path), layout=layout_digest(make_layout(10, seed=1)))
     newer = ATTRIBUTES["provenance"] | {"git_revision": "another"}
     with pytest.raises(ResultsError, match=r"begun with other software \(git_revision .* -> another\)"):
         begin(SweepStore(tmp_path), provenance=newer)
