@@ -49,7 +49,7 @@ def run_sweep(
 
     Parameters that the experiment does not name are those of ``base_parameters`` (the defaults); ``layout`` says who
     works in the clinic (that of `abm.layout.make_layout` if None, a fitted one, say). Replicate r meets the same
-    chances in every scenario. An unfinished sweep in ``out_dir`` is gone on with; a finished one is left as it is. Results
+    chances in every scenario. An unfinished sweep in ``out_dir`` is gone on with, a finished one left as it is. Results
     depend on the experiment alone, not on what was run before or on the number of cores.
 
     Raises ValueError if the layout has another size, ResultsError if ``out_dir`` holds another sweep. When it is

@@ -9,8 +9,7 @@ import xarray as xr
 from abm.layout import make_layout
 from abm.outcomes import DERIVED, RECORDED
 from experiments.config import Experiment
-from experiments.provenance import layout_digest
-from experiments.provenance import UNKNOWN, git_revision, provenance
+from experiments.provenance import UNKNOWN, git_revision, layout_digest, provenance
 from experiments.results import ResultsError, SweepStore, balanced_size, batches, open_results, template
 from experiments.scenarios import planned_scenarios
 
