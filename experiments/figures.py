@@ -42,9 +42,10 @@ def house_style() -> Iterator[None]:
 
 
 def short(name: str) -> str:
-    """A name as it is printed in a figure: one line, ellipsis where it is too long."""
+    """A name as it is printed in a figure: one line; where it is too long, both ends (the dose is at the end)."""
     line = " ".join("".join(c if c.isprintable() else " " for c in name).split())
-    return line if len(line) <= LABEL_CHARACTERS else line[: LABEL_CHARACTERS - 1].rstrip() + "…"
+    half = LABEL_CHARACTERS // 2
+    return line if len(line) <= LABEL_CHARACTERS else f"{line[: half - 1].rstrip()}…{line[-half:].lstrip()}"
 
 
 class Look(NamedTuple):
@@ -113,7 +114,7 @@ def dose_response(frame: pd.DataFrame, look: Mapping[str, Look], axis: str) -> F
         ax.axhline(0, color=INK, linewidth=1)
         kind = KINDS.get(group["kind"].iloc[0])
         unit = textwrap.fill(f"dose ({kind.dose_unit})" if kind else "dose", 34)
-        ax.set(title=short(family), xlabel=unit, xlim=(-0.04 * max(x), None))
+        ax.set(title=textwrap.fill(short(family), 66 // columns), xlabel=unit, xlim=(-0.04 * max(x), None))
         ax.xaxis.set_major_locator(MaxNLocator(5))
     for ax in grid[:, 0]:
         ax.set_ylabel(textwrap.fill(axis, 26))

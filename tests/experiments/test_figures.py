@@ -87,7 +87,9 @@ def test_hostile_names_are_drawn_as_text():
         svg = draw(figures.differences({"Prevalence": table}, figures.looks(table), "points"))
     assert "<script" not in svg
     short = figures.short(HOSTILE)
-    assert len(short) <= figures.LABEL_CHARACTERS and short.isprintable() and short.endswith("…")
+    assert len(short) <= figures.LABEL_CHARACTERS and short.isprintable() and short.endswith("long long")
+    long = [figures.short(f"a name that is longer than a figure has room for {dose}") for dose in ("0.5", "1")]
+    assert long[0] != long[1]
 
 
 def test_panels_over_time_and_labels_hold_the_lines_ends():
