@@ -19,10 +19,14 @@ CREATE TEMP TABLE IF NOT EXISTS incoming (
     n INTEGER PRIMARY KEY, measured_at INTEGER, measure INTEGER, who INTEGER, part TEXT, received_at INTEGER,
     quality INTEGER, value REAL, position INTEGER
 )"""
-_KNOWN = """
-SELECT DISTINCT f.sequence, i.n, f.received_at, f.quality, f.value FROM temp.incoming i JOIN fact f
-ON f.measured_at = i.measured_at AND f.measure = i.measure AND f.who = i.who AND f.part = i.part
-ORDER BY f.sequence, i.n"""
+# The facts of the same identity next to a row in order of receipt: an identity may have any number of them.
+_NEIGHBOUR = """
+SELECT f.sequence, i.n, f.received_at, f.quality, f.value FROM temp.incoming i JOIN fact f ON f.sequence = (
+    SELECT sequence FROM fact g
+    WHERE g.measured_at = i.measured_at AND g.measure = i.measure AND g.who = i.who AND g.part = i.part
+    AND (g.received_at, g.quality, g.value) {than} (i.received_at, i.quality, i.value)
+    ORDER BY g.received_at {order}, g.quality {order}, g.value {order} LIMIT 1)"""
+_KNOWN = (_NEIGHBOUR.format(than="<=", order="DESC"), _NEIGHBOUR.format(than=">", order="ASC"))
 _STORE = """
 INSERT OR IGNORE INTO fact (measured_at, measure, who, part, received_at, quality, value, ingest, position)
 SELECT measured_at, measure, who, part, received_at, quality, value, ?, position FROM temp.incoming ORDER BY n"""
@@ -49,7 +53,8 @@ def store_rows(connection: sqlite3.Connection, rows: Rows, ingest: int) -> np.nd
         "INSERT INTO temp.incoming VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         zip(itertools.count(), *(column.tolist() for column in columns), strict=False),
     )
-    known = np.array(connection.execute(_KNOWN).fetchall(), dtype=float).reshape(-1, 5)
+    neighbours = [fact for query in _KNOWN for fact in connection.execute(query)]
+    known = np.array(neighbours, dtype=float).reshape(-1, 5)
     status = _status(_groups([rows.measured_at, measure, who, pd.factorize(rows.part)[0]]), rows, known)
     connection.execute(_STORE, (ingest,))
     return status
@@ -102,9 +107,9 @@ def _groups(columns: list[np.ndarray]) -> np.ndarray:
 def _status(group: np.ndarray, rows: Rows, known: np.ndarray) -> np.ndarray:
     """What each row is, beside the facts that the log has of the same identity and the rows before it.
 
-    ``known`` lists the facts: sequence, number of a row of the same identity, received_at, quality, value. In order
-    of receipt, a row that repeats the content before it is a duplicate; so is one that says earlier what a fact in
-    the log says after it.
+    ``known`` lists facts, at least the neighbours of each row: sequence, number of a row of the same identity,
+    received_at, quality, value. In order of receipt, a row that repeats the content before it is a duplicate; so is
+    one that says earlier what a fact in the log says after it.
     """
     _, first = np.unique(known[:, 0], return_index=True)  # a fact once, though many rows may share its identity
     known = known[first]
