@@ -3,68 +3,50 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
-import datetime as dt
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from abm.parameters import nearest
-from calibration.pseudonyms import Pseudonyms
 from calibration.sources.base import MAX_LINE_BYTES, Batch, Refused, SourceError, empty_table
-from calibration.sources.files import Block, Lines, modified_at, open_regular
+from calibration.sources.extracts import Extract, Options
+from calibration.sources.files import Block, Lines
 from calibration.sources.mapped import Reading
 from calibration.sources.mapping import OBSERVATION_TABLE, Mapping, is_observation_table
 
 MAX_RECORD_LINES = 100  # of a record with line ends in quoted fields (assumed)
 
 
-class CsvSource:
+class CsvSource(Extract):
     """A CSV file with a header. Without a mapping it must be an observation table.
 
-    The offset of a record is its first line's number. ``received_at`` stands for the file's modification time, where
-    the mapping names no column; ``zone`` for the mapping's time zone.
+    The offset of a record is its first line's number.
     """
 
     kind = "csv"
 
-    def __init__(self, path: Path, mapping: Mapping | None = None, pseudonyms: Pseudonyms | None = None, *,
-                 zone: str | None = None, received_at: dt.datetime | None = None,
-                 inside: Path | None = None) -> None:  # fmt: skip
-        self.path, self.inside = path, inside
-        self.name = path.name
-        self.length: int | None = None
-        self.description: dict[str, Any] = {}
-        self._mapping, self._pseudonyms, self._zone, self._received_at = mapping, pseudonyms, zone, received_at
-
-    def batches(self, checkpoint: str | None = None) -> Iterator[Batch]:
-        """See `calibration.sources.base.Source`."""
-        with open_regular(self.path, inside=self.inside) as file:
-            self.length = file.seek(0, 2)
+    def _read(self, file: Any, checkpoint: str | None) -> Iterator[Batch]:
+        mapping, header = self._read_header(file)
+        reading = self.reading(mapping, file)
+        lines = Lines(file, self.reading_digest(mapping))
+        if not lines.resume(checkpoint):
             file.seek(0)
-            mapping, header = self._read_header(file)
-            received_at = self._received_at or modified_at(file)
-            lines = Lines(file, f"{mapping.digest} {self._zone} {received_at.isoformat() if self._received_at else ''}")
-            if not lines.resume(checkpoint):
-                file.seek(0)
-            reading = Reading(mapping, received_at, self._pseudonyms, self._zone)
-            for block in lines.blocks():
-                yield from self._read(block, lines, header, reading)
+        for block in lines.blocks():
+            yield from self._read_block(block, lines, header, reading)
 
     def _read_header(self, file: Any) -> tuple[Mapping, list[str]]:
         start = file.readline(MAX_LINE_BYTES)
         if start.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise SourceError(f"{self.name}: met UTF-16 text, expected UTF-8 or an encoding that extends ASCII")
-        mapping = self._mapping or OBSERVATION_TABLE
+        mapping = self.options.mapping or OBSERVATION_TABLE
         try:
             text = start.removeprefix(b"\xef\xbb\xbf").decode(mapping.encoding)
             header = next(csv.reader([text], delimiter=mapping.delimiter, strict=True), [])
         except (UnicodeDecodeError, csv.Error) as error:
             raise SourceError(f"{self.name}: the header is not readable: {_why(error)}") from None
         header = [name.strip() for name in header]
-        if self._mapping is None and not is_observation_table(header):
+        if self.options.mapping is None and not is_observation_table(header):
             raise SourceError(f"{self.name}: met no observation table's header and no mapping file; "
                               f"expected --mapping, which `clinictwin map {self.name}` proposes")  # fmt: skip
         for name in mapping.columns:
@@ -75,7 +57,7 @@ class CsvSource:
         self.description = {"columns": header, "mapping": mapping.digest}
         return mapping, header
 
-    def _read(self, block: Block, lines: Lines, header: list[str], reading: Reading) -> Iterator[Batch]:
+    def _read_block(self, block: Block, lines: Lines, header: list[str], reading: Reading) -> Iterator[Batch]:
         if block.too_long:
             why = f"met a line of {block.too_long:,} bytes, expected {MAX_LINE_BYTES:,} or fewer"
             lines.consume(block)
@@ -90,13 +72,8 @@ class CsvSource:
             records.pop()
         lines.consume(block, unused)
         columns = _columns(records[first:], header, reading.mapping.columns)
-        last = Batch(empty_table())
-        for batch in reading.batches(columns, np.array(offsets[first:], dtype=np.int64)):
-            if len(last.observations) or last.refused:
-                yield last
-            last = batch
-        refused = [*refused, *more, *last.refused]
-        yield dataclasses.replace(last, refused=refused, checkpoint=lines.checkpoint, position=lines.position)
+        numbers = np.array(offsets[first:], dtype=np.int64)
+        yield from self.finish(reading, columns, numbers, [*refused, *more], lines)
 
 
 def _columns(records: list[list[str]], header: list[str], names: list[str]) -> dict[str, np.ndarray]:
@@ -192,3 +169,8 @@ def _record(texts: list[str | None], start: int, delimiter: str,
 
 def _why(error: Exception) -> str:
     return f"{error.reason} at byte {error.start + 1}" if isinstance(error, UnicodeDecodeError) else str(error)
+
+
+def open_source(address: str, options: Options) -> CsvSource:
+    """The source of a CSV file."""
+    return CsvSource(address, options)

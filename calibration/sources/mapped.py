@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from abm.parameters import nearest
 from calibration.measures import MEASURES
 from calibration.pseudonyms import EXPECTED, Pseudonyms, at_the_door
 from calibration.sources import units
@@ -20,9 +21,10 @@ from calibration.sources.mapping import Cell, Mapping, Named
 from calibration.sources.times import read_times, shown
 
 # Of a refused record only these texts are stored: numbers and times, and codes of one word.
-_NUMBER_OR_TIME = re.compile(r"(?=.*\d)[\d\s.,:+\-/%TZtzeE]{1,40}|[A-Za-z]{0,4}|[-?]")
-_CODE = re.compile(r"[\w./%{}\-]{0,40}")
-_NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*")
+_NUMBER_OR_TIME = re.compile(r"(?=.*\d)[\d\s.,:+\-/%TZtzeE]{1,40}|[A-Za-z/]{0,4}|[-?]", re.ASCII)
+CODE = re.compile(r"[\w./%{}\-]{0,40}")
+NUMBER = re.compile(r"\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*", re.ASCII)
+RECEIVED = "(received)"  # among the stored texts: when the material was received, if no column says so
 Columns = Dict[str, Any]  # a column's raw values [n], by its name
 
 
@@ -34,6 +36,7 @@ class Reading:
     received_at: dt.datetime
     pseudonyms: Pseudonyms | None = None
     zone: str | None = None  # instead of the mapping's
+    renamed: bool = False  # people and events are pseudonyms already: a second try
 
     def batches(self, columns: Columns, offsets: np.ndarray) -> Iterator[Batch]:
         """Observations of records [n], in batches of bounded size."""
@@ -100,24 +103,29 @@ class _Records:
         given = np.full(len(raw), cell.unit, dtype=object) if cell is not None else self._units()
         value, bad_unit = _convert(value, given, wanted)
         here = fine & ~missing
-        no_number = here & ~np.isfinite(value) & ~bad_unit
+        no_measure = here & (wanted == "")
+        bad_unit &= here & ~no_measure
+        no_number = here & ~np.isfinite(value) & ~bad_unit & ~no_measure
         refused = []
-        for i in np.flatnonzero(here & (no_number | bad_unit)).tolist():
-            if bad_unit[i]:
+        for i in np.flatnonzero(no_measure | no_number | bad_unit).tolist():
+            if no_measure[i]:
+                hint = nearest(measure[i], list(MEASURES))
+                why = f"measure: met {measure[i]!r}, which is no measure{hint}; name it in the mapping's measure: names"
+            elif bad_unit[i]:
                 expected = ", ".join(units.known_units(wanted[i]))
-                why = f"unit: met {_shown_code(given[i])} of {measure[i]}, expected {expected}"
+                why = f"unit: met {_code(str(given[i]))!r} of {measure[i]}, expected {expected}"
             else:
                 why = f"value: met {shown(raw[i])}, expected a finite number"
             of = MEASURES[measure[i]].stream if measure[i] in MEASURES else ""
             field = column if cell is not None else ""
             refused.append(Refused(int(self.offsets[i]), why, field, of, self._fields(i, column)))
-        rows = np.flatnonzero(here & ~no_number & ~bad_unit)
-        stream = [MEASURES[m].stream if m in MEASURES else "unknown" for m in measure[rows]]
+        rows = np.flatnonzero(here & ~no_measure & ~no_number & ~bad_unit)
+        stream = [MEASURES[m].stream for m in measure[rows]]
         table = observation_table({
             "who": self.who[rows],
             "stream": stream if self.mapping.stream is None else self._names(self.mapping.stream, "")[rows],
             "measure": measure[rows], "measured_at": self.measured[rows], "received_at": self.received[rows],
-            "value": value[rows], "unit": np.where(wanted[rows] == "", "unknown", wanted[rows]),
+            "value": value[rows], "unit": wanted[rows],
             "quality": self.quality[rows], OFFSET: self.offsets[rows],
             **({} if self.part is None else {PART: self.part[rows]}),
         })  # fmt: skip
@@ -126,7 +134,7 @@ class _Records:
     def _people(self) -> np.ndarray:
         person = self.mapping.who
         code, names = pd.factorize(_texts(self.columns[person.column]))
-        keep = person.already_pseudonymous
+        keep = person.already_pseudonymous or self.reading.renamed
         renamed = at_the_door(names, self.reading.pseudonyms, keep=keep)
         who = np.array([renamed[name] for name in names], dtype=object)[code]
         blank = np.array([name.strip() == "" for name in names], bool)[code]
@@ -147,7 +155,7 @@ class _Records:
         if named is None:
             return np.full(len(self.offsets), default, dtype=object)
         code, met = pd.factorize(_texts(self.columns[named.column]))
-        return np.array([named.names.get(text.strip(), text.strip()) for text in met], dtype=object)[code]
+        return np.array([named.names.get(text.strip()) or _code(text.strip()) for text in met], dtype=object)[code]
 
     def _units(self) -> np.ndarray:
         if isinstance(self.mapping.unit, Named):
@@ -159,6 +167,8 @@ class _Records:
             return None
         code, met = pd.factorize(_texts(self.columns[self.mapping.part.column]))
         key = self.reading.pseudonyms
+        if self.reading.renamed:
+            return met[code]
         for i in np.flatnonzero([text.strip() == "" for text in met[code]]).tolist():
             self.reasons.setdefault(int(i), "part: met nothing, expected an event's identifier")
         if key is None and len(met):
@@ -183,9 +193,11 @@ class _Records:
             if cell is not None and column in cells and column != cell:
                 continue
             text = str(self.columns[column][record])
-            allowed = _CODE if column in codes else _NUMBER_OR_TIME
+            allowed = CODE if column in codes else _NUMBER_OR_TIME
             fields[column] = text if allowed.fullmatch(text.strip()) else f"<a text of {len(text):,} characters>"
         fields[mapping.who.column] = who
+        if mapping.received is None:
+            fields[RECEIVED] = self.reading.received_at.isoformat()
         if mapping.part is not None and self.part is not None:
             fields[mapping.part.column] = self.part[record]
         return fields
@@ -196,7 +208,13 @@ def _texts(column: Any) -> np.ndarray:
     values = column if isinstance(column, np.ndarray) else np.asarray(column, dtype=object)
     if values.dtype == object and all(type(v) is str for v in values):
         return values
-    return np.array(["" if v is None or v is pd.NA or v != v else str(v) for v in values.tolist()], dtype=object)
+    return np.array([_as_text(v) for v in values.tolist()], dtype=object)
+
+
+def _as_text(value: Any) -> str:
+    if value is None or value is pd.NA or value != value:
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def read_numbers(column: Any, mapping: Mapping) -> tuple[np.ndarray, np.ndarray]:
@@ -204,18 +222,19 @@ def read_numbers(column: Any, mapping: Mapping) -> tuple[np.ndarray, np.ndarray]
     values = np.asarray(column)
     if values.dtype.kind in "iuf":
         return values.astype(float), np.zeros(len(values), bool) if values.dtype.kind != "f" else np.isnan(values)
+    nothing = np.array([v is None for v in values], bool)
+    if nothing.any():  # beside NaN, which is a value and a wrong one
+        values = np.where(nothing, "", values)
     code, met = pd.factorize(values, use_na_sentinel=False)
-    missing = np.array(
-        [m is None or m is pd.NA or (isinstance(m, str) and m.strip() in mapping.missing) for m in met], bool
-    )
+    missing = np.array([isinstance(m, str) and m.strip() in mapping.missing for m in met], bool)
     number = np.array([_number(m, mapping.decimal) for m in met], float)
-    return number[code], missing[code]
+    return number[code], missing[code] | nothing
 
 
 def _number(value: Any, decimal: str) -> float:
     if isinstance(value, str):
         text = value.replace(",", ".") if decimal == "," and "." not in value else value
-        number = float(text) if _NUMBER.fullmatch(text) else np.nan
+        number = float(text) if NUMBER.fullmatch(text) else np.nan
     else:
         is_number = isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
         try:
@@ -237,5 +256,6 @@ def _convert(value: np.ndarray, given: np.ndarray, wanted: np.ndarray) -> tuple[
     return (value * up[code] / down[code], bad[code]) if len(value) else (value, np.zeros(0, bool))
 
 
-def _shown_code(text: Any) -> str:
-    return repr(text) if _CODE.fullmatch(str(text)) else f"a text of {len(str(text)):,} characters"
+def _code(text: str) -> str:
+    """A code as met; a text that may be anything only by its length, since it would be stored."""
+    return text if CODE.fullmatch(text) else f"<a text of {len(text):,} characters>"

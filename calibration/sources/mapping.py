@@ -139,6 +139,11 @@ class Mapping(_Part):
         return list(dict.fromkeys(p.column for p in (*parts, unit, *(self.measures or {}).values()) if p is not None))
 
     @property
+    def needs_key(self) -> bool:
+        """Whether people or events have names that must be changed at the door."""
+        return self.part is not None or not self.who.already_pseudonymous
+
+    @property
     def digest(self) -> str:
         """Equal for mappings that read the same."""
         return hashlib.blake2b(self.model_dump_json().encode(), digest_size=8).hexdigest()

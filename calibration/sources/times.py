@@ -17,8 +17,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-_ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?\s?(Z|z|[+-]\d{2}(?::?\d{2})?)?)?")
+ISO = re.compile(
+    r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?\s?(Z|z|[+-]\d{2}(?::?\d{2})?)?)?", re.ASCII
+)
 _EPOCH = {"epoch_s": 1_000_000, "epoch_ms": 1000}
+_YEARS = (1900, 2200)  # between which a date can be meant (assumed)
 _LATEST = 253_402_300_799_000_000  # the year 9999, in microseconds
 EXPECTED = "an instant such as 2024-01-01T23:30:00Z"
 
@@ -67,6 +70,7 @@ def _read_distinct(met: Any, reading: TimeReading) -> tuple[pd.DatetimeIndex, np
         instants = _epoch(met, _EPOCH[reading.format])
     else:
         instants = _texts(pd.Series([_text(m) for m in met], dtype=object), reading, reasons)
+    instants = _plausible(instants)
     blank = np.asarray(instants.isna()) & (reasons == None)  # noqa: E711
     expected = EXPECTED if reading.format is None else f"a time of the format {reading.format!r}"
     reasons[blank] = [f"met {shown(met[i])}, expected {expected}" for i in np.flatnonzero(blank)]
@@ -95,7 +99,7 @@ def _epoch(met: Any, microseconds: int) -> pd.DatetimeIndex:
 
 def _texts(met: pd.Series[Any], reading: TimeReading, reasons: np.ndarray) -> pd.DatetimeIndex:
     if reading.format is None:
-        parts = [_ISO.fullmatch(text) for text in met]
+        parts = [ISO.fullmatch(text) for text in met]
         fine = np.array([p is not None for p in parts], bool)
         aware = np.array([p is not None and p.group(1) is not None for p in parts], bool)
         dates = fine & (met.str.len() == 10).to_numpy(bool)
@@ -119,6 +123,7 @@ def _texts(met: pd.Series[Any], reading: TimeReading, reasons: np.ndarray) -> pd
 def _localize(local: pd.DatetimeIndex, dates: np.ndarray, reading: TimeReading,
               reasons: np.ndarray) -> pd.DatetimeIndex:  # fmt: skip
     """Local times as instants; why not, where that cannot be."""
+    local = _plausible(local)
     there = np.asarray(local.notna())
 
     def refuse(wrong: np.ndarray, why: Callable[[Any], str]) -> None:
@@ -153,6 +158,12 @@ def _localize(local: pd.DatetimeIndex, dates: np.ndarray, reading: TimeReading,
         refused |= wrong
     refused |= dates & (reading.at is None)
     return _without(lenient.tz_convert("UTC"), refused)
+
+
+def _plausible(instants: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Without years that cannot be meant, which time zones do not know either."""
+    nothing = pd.DatetimeIndex(np.full(len(instants), np.datetime64("NaT", "us"))).tz_localize(instants.tz)
+    return instants.where((instants.year >= _YEARS[0]) & (instants.year < _YEARS[1]), nothing)
 
 
 def _without(instants: pd.DatetimeIndex, refused: np.ndarray) -> pd.DatetimeIndex:
