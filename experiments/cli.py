@@ -11,6 +11,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from experiments import commands_ingest
+
 app = typer.Typer(
     name="clinictwin",
     no_args_is_help=True,
@@ -288,6 +290,8 @@ def relaxation_bias(
 
     _print_table(bias(_parameters(parameters_file), replicates=replicates), "relaxed against exact mode")
 
+
+commands_ingest.register(app, refusing)
 
 if __name__ == "__main__":
     app()

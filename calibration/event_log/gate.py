@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -67,7 +67,7 @@ def admit(batch: Batch, now: dt.datetime) -> tuple[Rows, list[Refused]]:
     good = np.ones(len(table), bool)
     good[list(reasons)] = False
     refused = [*map(_bounded, batch.refused)]
-    refused += [_refusal(batch, table, row, reason) for row, reason in sorted(reasons.items())]
+    refused += _refusals(batch, table, dict(sorted(reasons.items())))
     return _rows(checked, table[OFFSET], part, good), refused
 
 
@@ -99,15 +99,16 @@ def _rows(checked: pd.DataFrame, offset: pd.Series[Any], part: pd.Series[Any], g
     )
 
 
-def _refusal(batch: Batch, table: pd.DataFrame, row: int, reason: str) -> Refused:
-    met = table.iloc[row]
-    measure = MEASURES.get(str(met["measure"]))
-    field, fields = batch.fields(row) if batch.fields is not None else ("", _observation_fields(met))
-    stream = measure.stream if measure is not None else ""
-    return _bounded(Refused(int(met[OFFSET]), reason, field, stream, fields))
+def _refusals(batch: Batch, table: pd.DataFrame, reasons: Mapping[int, str]) -> Iterator[Refused]:
+    """The rows that are refused, with the texts from which they can be tried again."""
+    met = table.iloc[list(reasons)].to_dict("records")
+    for (row, reason), record in zip(reasons.items(), met, strict=True):
+        measure = MEASURES.get(str(record["measure"]))
+        field, fields = batch.fields(row) if batch.fields is not None else ("", _observation_fields(record))
+        yield _bounded(Refused(int(record[OFFSET]), reason, field, measure.stream if measure else "", fields))
 
 
-def _observation_fields(met: pd.Series[Any]) -> Mapping[str, str] | None:
+def _observation_fields(met: Mapping[Any, Any]) -> Mapping[str, str] | None:
     """A refused observation's own texts, unless its person is no pseudonym."""
     if not (isinstance(met["who"], str) and is_pseudonym(met["who"])):
         return None

@@ -194,6 +194,11 @@ class EventLog(View):
             append.store_counts(self._connection, counts, ingest)
         return counts
 
+    def dismiss(self, letters: Iterable[DeadLetter]) -> None:
+        """Settle refused records without trying them again: what they should have said came in some other way."""
+        with _transaction(self._connection):
+            settle(self._connection, [letter.number for letter in letters], self._begin("dismissed", "hand"))
+
     def _begin(self, source: str, kind: str) -> int:
         now = _microseconds(dt.datetime.now(dt.UTC))
         row = (source, kind, now)

@@ -1,0 +1,244 @@
+"""`clinictwin ingest`, `map`, `dead-letters` and `pseudonym-key`: from a hospital's extracts into an event log."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Callable, Iterable
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from calibration.event_log import DeadLetter, EventLog, Receipt
+    from calibration.pseudonyms import Pseudonyms
+
+SHOWN_LETTERS = 20
+EXTRACTS = ("csv", "ndjson", "parquet")  # kinds whose refused records are tried again with a mapping
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+LogFile = Annotated[Path, typer.Option("--log", help="The event log; made if there is none.")]
+MappingFile = Annotated[
+    Path | None, typer.Option("--mapping", help="YAML file that says what the columns are; see `clinictwin map`.")
+]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--key", help="File with the pseudonym key, mode 0600 (or CLINICTWIN_PSEUDONYM_KEY in the environment)."
+    ),
+]
+Zone = Annotated[str | None, typer.Option("--timezone", help="The clinic's, for times without an offset from UTC.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit status 1 if anything was refused.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
+
+
+def register(app: typer.Typer, refusing: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    """Add the commands to the command line; ``refusing`` turns refusals into messages."""
+    for name, command in (("ingest", ingest), ("map", propose), ("dead-letters", dead_letters),
+                          ("pseudonym-key", pseudonym_key)):  # fmt: skip
+        app.command(name)(refusing(command))
+
+
+def ingest(
+    sources: Annotated[list[str], typer.Argument(help="Files, or addresses that begin with their kind.")],
+    log: LogFile,
+    mapping: MappingFile = None,
+    key: KeyFile = None,
+    timezone: Zone = None,
+    received_at: Annotated[
+        str | None, typer.Option(help="When the material was received, if it does not say: 2024-01-31T06:00:00Z "
+                                      "(default: a file's modification time).")
+    ] = None,
+    strict: Strict = False,
+    quiet: Quiet = False,
+) -> None:  # fmt: skip
+    """Read sources into an event log: each observation once, whatever comes late, twice, corrected or broken."""
+    from calibration.event_log import EventLog
+    from calibration.sources import SourceError, load_mapping, open_source
+    from calibration.sources.extracts import Options
+    from calibration.sources.times import check_zone
+
+    pseudonyms = _key(key)
+    options = Options(
+        mapping=None if mapping is None else load_mapping(mapping),
+        pseudonyms=pseudonyms,
+        timezone=None if timezone is None else check_zone(timezone),
+        received_at=None if received_at is None else _instant(received_at),
+    )
+    if options.mapping is not None and options.mapping.needs_key and pseudonyms is None:
+        raise ValueError("--key: missing; the mapping names people whom a pseudonym key must rename. "
+                         "`clinictwin pseudonym-key FILE` makes one")  # fmt: skip
+    refused = 0
+    with EventLog(log) as opened:
+        if pseudonyms is not None:
+            opened.use_key(pseudonyms)
+        for address in sources:
+            try:
+                source = open_source(address, options)
+            except SourceError as error:
+                err.print(f"[bold red]refused[/]: {escape(str(error))}")
+                refused += 1
+                continue
+            receipt = _with_progress(opened, source, quiet)
+            refused += receipt.total.refused
+            _show(receipt)
+        waiting = sum(1 for _ in opened.dead_letters())
+    if waiting:
+        out.print(f"{waiting:,} refused records wait in the log: clinictwin dead-letters {escape(str(log))}")
+    if strict and refused:
+        raise typer.Exit(1)
+
+
+def propose(
+    file: Annotated[Path, typer.Argument(help="CSV, NDJSON or Parquet extract.")],
+    out_file: Annotated[Path | None, typer.Option("--out", help="YAML file to write instead of printing.")] = None,
+    timezone: Zone = None,
+) -> None:
+    """Propose a mapping file from an extract's column names and first records, to be checked by a person."""
+    from calibration.sources.propose import propose_mapping
+    from calibration.sources.times import check_zone
+
+    text = propose_mapping(file, None if timezone is None else check_zone(timezone))
+    if out_file is None:
+        typer.echo(text, nl=False)
+        return
+    with out_file.open("x", encoding="utf-8") as target:
+        target.write(text)
+    out.print(f"proposed: {escape(str(out_file))}; check it, then: clinictwin ingest {escape(str(file))} "
+              f"--mapping {escape(str(out_file))} --log clinic.log")  # fmt: skip
+
+
+def dead_letters(
+    log: Annotated[Path, typer.Argument(help="The event log.", exists=True)],
+    retry: Annotated[bool, typer.Option("--retry", help="Try them again; extracts with the mended --mapping.")] = False,
+    mapping: MappingFile = None,
+    source: Annotated[str | None, typer.Option(help="Only those of this source.")] = None,
+    timezone: Zone = None,
+    dismiss: Annotated[
+        bool, typer.Option("--dismiss", help="Take them off the list: they came in some other way, or never will.")
+    ] = False,
+    show: Annotated[int, typer.Option(min=0, help="How many to list; the summary counts all.")] = SHOWN_LETTERS,
+    strict: Strict = False,
+) -> None:
+    """List the records that were refused, with reason, source and offset, or try them again."""
+    from calibration.event_log import EventLog
+
+    with EventLog(log) as opened:
+
+        def waiting() -> list[DeadLetter]:
+            return [letter for letter in opened.dead_letters() if source is None or letter.source == source]
+
+        letters = waiting()
+        if retry:
+            _retry(opened, letters, mapping, timezone)
+        if dismiss:
+            opened.dismiss(letters)
+            out.print(f"dismissed {len(letters):,} refused records; the log keeps them as settled")
+        letters = waiting()
+    _list(letters, show)
+    if strict and letters:
+        raise typer.Exit(1)
+
+
+def pseudonym_key(
+    file: Annotated[Path, typer.Argument(help="File to write, mode 0600; keep it apart from the log.")],
+) -> None:
+    """Make a new random key from which people's pseudonyms are computed."""
+    from calibration.pseudonyms import new_key
+
+    new_key(file)
+    out.print(f"new key: {escape(str(file))}. Without it the same people cannot be recognised in later extracts; "
+              "with it pseudonyms can be traced back. Keep it safe and apart from the log.")  # fmt: skip
+
+
+def _key(path: Path | None) -> Pseudonyms | None:
+    from calibration.pseudonyms import load_key
+
+    return load_key(path)
+
+
+def _instant(text: str) -> dt.datetime:
+    from calibration.sources.times import TimeReading, read_times
+
+    instants, reasons = read_times([text], TimeReading())
+    if reasons[0] is not None:
+        raise ValueError(f"--received-at: {reasons[0]}")
+    instant: dt.datetime = instants[0].to_pydatetime()
+    return instant
+
+
+def _with_progress(log: EventLog, source: Any, quiet: bool) -> Receipt:
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as bar:
+        task = bar.add_task(escape(source.name), total=None)
+        return log.ingest(source, progress=lambda done, total: bar.update(task, completed=done, total=total))
+
+
+def _show(receipt: Receipt) -> None:
+    table = Table(title=escape(receipt.source) + (" (continued)" if receipt.resumed else ""), title_justify="left")
+    table.add_column("stream")
+    names = ("read", "new", "duplicate", "late", "corrected", "refused")
+    for name in names:
+        table.add_column(name, justify="right")
+    rows = sorted(receipt.streams.items()) + ([("all", receipt.total)] if len(receipt.streams) != 1 else [])
+    for stream, counts in rows:
+        table.add_row(stream, *(f"{getattr(counts, name):,}" for name in names))
+    out.print(table)
+    if receipt.stopped is not None:
+        err.print(f"[bold red]refused[/]: {escape(receipt.stopped)}")
+
+
+def _list(letters: list[DeadLetter], show: int) -> None:
+    if not letters:
+        out.print("no refused records wait")
+        return
+    for (source, stream), number in Counter((letter.source, letter.stream) for letter in letters).most_common():
+        out.print(f"{escape(source)}: {number:,} refused records" + (f" of stream {stream}" if stream else ""))
+    for letter in letters[:show]:
+        column = f", column {letter.field}" if letter.field else ""
+        again = "" if letter.fields is not None else " [ingest the source anew]"
+        text = f"{letter.number}: {letter.source}, record {letter.offset}{column}: {letter.reason}{again}"
+        out.print(escape(_printable(text)))
+    if len(letters) > show:
+        out.print(f"... and {len(letters) - show:,} more")
+
+
+def _printable(text: str) -> str:
+    """Without characters that would steer a terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _retry(log: EventLog, letters: Iterable[DeadLetter], mapping: Path | None, timezone: str | None) -> None:
+    from calibration.sources import load_mapping
+    from calibration.sources.retry import as_observations, with_mapping
+    from calibration.sources.times import check_zone
+
+    zone = None if timezone is None else check_zone(timezone)
+    again = None if mapping is None else with_mapping(load_mapping(mapping), zone)
+
+    def key(letter: DeadLetter) -> tuple[str, str]:
+        return letter.source, letter.kind
+
+    for (name, kind), group in groupby(sorted(letters, key=key), key=key):
+        waiting = [letter for letter in group if letter.fields is not None]
+        if not waiting:
+            continue
+        if kind in EXTRACTS and again is None:
+            out.print(f"{escape(name)}: not tried again; an extract's records need the mended --mapping")
+            continue
+        counts = log.retry(waiting, again if kind in EXTRACTS and again is not None else as_observations)
+        came_in = sum(c.read - c.refused for c in counts.values())
+        out.print(f"{escape(name)}: {came_in:,} observations of {len(waiting):,} refused records came in")
