@@ -1,8 +1,9 @@
 """Fit a clinic to its observations: population parameters and physicians' traits, maximum a posteriori.
 
-Rounds of: exact runs for level and chance (`calibration.target`), curvature by finite differences, a search along the
-relaxed engine's gradient (`calibration.search`), spreads between people with the traits integrated out
-(`calibration.spreads`), and a new look at which values are trustworthy (`calibration.quality`).
+Rounds (`calibration.rounds`) of: exact runs for level and chance (`calibration.target`), relaxed runs for slopes
+(`calibration.slopes`), a search by Optax between them (`calibration.search`); spreads between people with the traits
+integrated out (`calibration.spreads`), a new look at which values are trustworthy (`calibration.quality`), and draws
+from the posterior at the end (`calibration.posterior`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import dataclasses
 import datetime as dt
 import time
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,15 +22,16 @@ import pandas as pd
 from abm import interventions as iv
 from abm.layout import TRAITS, Layout
 from abm.parameters import ENTRIES, Parameters, entry, to_unbounded
-from calibration import forward, quality
+from calibration import forward, posterior
 from calibration.fit_data import FitData, prepare
 from calibration.fit_result import Fit, FitError, load_fit, save_fit
-from calibration.fit_tables import effects_table, population_table
+from calibration.fit_tables import NINETY, counts_table, effects_table, population_table
 from calibration.progress import Report, progress_bar
-from calibration.search import gauss_newton, minimise, standard_errors
-from calibration.spreads import SPREADS, SpreadPosterior, prior_centre, spread_posterior
-from calibration.summaries import EFFECTS, Plan, summarise_observations
-from calibration.target import make_target, outlying
+from calibration.rounds import SETTLING, Point, Rounds
+from calibration.search import loss
+from calibration.simulated import WARM_UP_DAYS
+from calibration.spreads import SPREADS
+from calibration.summaries import EFFECTS, SEARCHED, Plan
 
 __all__ = ["FITTED", "Fit", "FitError", "default_names", "fit", "load_fit", "save_fit"]
 
@@ -46,11 +49,9 @@ NOT_FITTED = {
     "session_minutes": "the roster's scheduled minutes give it",
     "leaving_per_year": "observations are used up to a pod's first departure",
 }
-ROUNDS = 3
-RUNS = 16  # exact runs of a clinic of 50; more for smaller ones, so that the pooled covariance rests on as much
-RELAXED_RUNS = 2  # behind every gradient: they give differences, the exact runs the level
-LEVELS_OPEN = 0.25  # variance of the logarithm of a day's value that the prior leaves open at the start (assumed)
 START_SPREAD = 0.7  # prior standard deviations by which further starts are scattered
+FINAL_PAIRS = 4  # pairs of relaxed runs behind the final slopes
+TYPICAL_ROUNDS = 6  # for the progress bar
 
 
 def default_names(streams: Iterable[str]) -> tuple[str, ...]:
@@ -60,8 +61,8 @@ def default_names(streams: Iterable[str]) -> tuple[str, ...]:
 
 
 def fit(observations: pd.DataFrame, layout: Layout, *, parameters: Parameters | None = None,
-        names: Sequence[str] | None = None, starts: int = 2, steps: int = 30, seed: int = 0, progress: bool = True,
-        first_day: dt.date | None = None, timezone: str = "UTC", warm_up_days: int = 0,
+        names: Sequence[str] | None = None, starts: int = 2, rounds: int = 12, seed: int = 0, progress: bool = True,
+        first_day: dt.date | None = None, timezone: str = "UTC", warm_up_days: int = WARM_UP_DAYS,
         interventions: Iterable[iv.Intervention] | None = None) -> Fit:  # fmt: skip
     """Fit a clinic. An interrupt (Ctrl-C) ends the search and keeps the best so far.
 
@@ -71,19 +72,20 @@ def fit(observations: pd.DataFrame, layout: Layout, *, parameters: Parameters | 
         parameters: prior centres, start, and the values of all that is not fitted; the table's defaults if None.
         names: population parameters to fit; `default_names` of the streams present if None.
         starts: searches to begin, one at the prior's centre, the others scattered about it.
-        steps: most steps of one search.
+        rounds: most rounds of one search; most clinics take five to eight.
         seed: of the simulated draws and the scattered starts.
-        first_day: a Monday, day 0 of the simulation; that of the first observation's week if None.
+        first_day: a Monday, first day of the period; that of the first observation's week if None.
         warm_up_days: whole weeks to simulate before it, for a clinic that does not start empty.
         interventions: what was in force, with start days counted from the simulation's first day.
 
     Raises:
         FitError, ParameterError, InterventionError, ObservationError: on arguments or observations that are refused.
     """
-    if starts < 1 or steps < 1:
-        raise FitError(f"starts and steps: met {starts} and {steps}, expected 1 or more")
+    if starts < 1 or rounds < 1:
+        raise FitError(f"starts and rounds: met {starts} and {rounds}, expected 1 or more")
     if warm_up_days < 0 or warm_up_days % 7:
         raise FitError(f"warm_up_days: met {warm_up_days}, expected whole weeks")
+    began = time.monotonic()
     data = prepare(observations, layout, first_day=first_day, timezone=timezone)
     base = parameters or Parameters()
     chosen = tuple(names) if names is not None else default_names(data.streams)
@@ -91,190 +93,105 @@ def fit(observations: pd.DataFrame, layout: Layout, *, parameters: Parameters | 
         entry(name, "names: ")
         if name in NOT_FITTED:
             raise FitError(f"names: met {name!r}, expected a parameter to fit: {NOT_FITTED[name]}")
-    work = _Work(data, layout, base, chosen, interventions, warm_up_days, seed)
-    total = starts + ROUNDS - 1
-    with progress_bar("fit", total, progress) as report:
+    plan = Plan(tuple(n for n in chosen if n not in SPREADS), data.measures, data.days, warm_up_days)
+    work = Rounds(
+        data, _problem(data, layout, base, plan, interventions), plan, [n for n in chosen if n in SPREADS], seed
+    )
+    search = _Search(work)
+    with progress_bar("fit", starts * TYPICAL_ROUNDS + SETTLING, progress) as report:
         try:
-            work.search_all(starts, steps, report)
+            search.run(starts, rounds, report)
         except KeyboardInterrupt:
-            work.interrupted = True
-        report("standard errors")
-        return work.result(starts)
+            search.interrupted = True
+        report("posterior")
+        found = search.best
+        at = work.exact(found, 50)
+        look = work.look(found, at, 50, FINAL_PAIRS)
+        if not search.interrupted:
+            found = work.update_spreads(found, look)
+        drawn = posterior.draw(work, found, look)
+    info = {
+        "physicians": layout.physicians, "days": data.days, "warm_up_days": warm_up_days, "seed": seed,
+        "starts": starts, "interrupted": search.interrupted, "model_runs": work.model_runs,
+        "driven": {} if data.session_minutes is None else {"session_minutes": data.session_minutes},
+        "seconds": round(time.monotonic() - began, 1),
+    }  # fmt: skip
+    return _result(work, search, found, drawn, layout, base, chosen, info)
 
 
-class _Work:
-    """A fit under way: the problem, the best point so far, and the account of how it was found."""
+class _Search:
+    """From several starts to the best point, which is kept wherever an interrupt comes."""
 
-    def __init__(self, data: FitData, layout: Layout, base: Parameters, names: tuple[str, ...],
-                 interventions: Iterable[iv.Intervention] | None, warm_up_days: int, seed: int) -> None:  # fmt: skip
-        self.began = time.monotonic()
-        self.data, self.layout, self.names, self.seed = data, layout, names, seed
-        self.prior_parameters = base
-        self.plan = Plan(tuple(n for n in names if n not in SPREADS), data.measures, data.days, warm_up_days)
-        self.runs = max(RUNS, -(-16 * 50 // layout.physicians))
-        self.problem = _problem(data, layout, base, self.plan, interventions)
-        self.observed = summarise_observations(data.values, data.prior, self.plan)
-        self.spreads: dict[str, SpreadPosterior] = {}
-        self.best = np.zeros(len(self.plan.names) + layout.physicians * len(EFFECTS))
-        self.weights = data.prior
-        self.outlying: np.ndarray | None = None
-        self.trace: list[dict[str, float]] = []
-        self.starts: list[dict[str, float]] = []
-        self.evaluations = 0
+    def __init__(self, work: Rounds) -> None:
+        self.work = work
+        self.best = work.start()
         self.interrupted = False
+        self.starts: list[dict[str, float]] = []
 
-    # --- searching
-    def search_all(self, starts: int, steps: int, report: Report) -> None:
-        """Every start once, then refining rounds from the best."""
-        self._update_weights(LEVELS_OPEN)
-        ends = []
+    def run(self, starts: int, rounds: int, report: Report) -> None:
+        """Every start down to where it ends, then rounds about the best."""
+        work = self.work
+        ends: list[Point] = []
         for number in range(starts):
-            start = self._start(number)
-            end = self._round(start, number, 0, steps, report, f"start {number + 1} of {starts}")
-            ends.append(end)
-            report("", 1)
-        leading = self._compare(ends)
-        self.best = ends[leading]
-        for level in range(1, ROUNDS):
-            self._update_spreads()
-            self._update_weights()
-            self._update_outlying()
-            self.best = self._round(self.best, leading, level, steps, report, f"round {level + 1} of {ROUNDS}")
-            report("", 1)
+            start = work.start()
+            if number:
+                count = len(work.plan.names)
+                scatter = np.random.default_rng([work.seed, number]).standard_normal(count)
+                start.unknowns[:count] = START_SPREAD * scatter
+            report(f"start {number + 1} of {starts}")
+            ends.append(work.descend(start, number, rounds, self._teller(report, f"start {number + 1}", number == 0)))
+        self.best = self._better(ends)
+        self.best = work.settle(self.best, self._teller(report, "settling", True))
 
-    def _start(self, number: int) -> np.ndarray:
-        start = np.zeros_like(self.best)
-        if number:
-            count = len(self.plan.names)
-            start[:count] = START_SPREAD * np.random.default_rng([self.seed, number]).standard_normal(count)
-        return start
+    def _teller(self, report: Report, doing: str, keep: bool) -> Any:
+        def tell(point: Point, value: float) -> None:
+            if keep:
+                self.best = point
+            report(f"{doing}: loss {value:,.0f}", 1)
 
-    def _seeds(self, count: int) -> np.ndarray:
-        return np.stack([np.arange(count), np.full(count, self.seed)], axis=1).astype(np.uint32)
+        return tell
 
-    def _exact(self, unknowns: np.ndarray) -> forward.Exact:
-        return forward.exact_runs(unknowns.astype(np.float32), self.problem, self._seeds(self.runs), self.plan)
-
-    def _target(self, unknowns: np.ndarray) -> forward.Target:
-        relaxed = forward.relaxed_outputs(self._batch(unknowns), self.problem, self._seeds(RELAXED_RUNS), self.plan)[0]
-        return make_target(self.observed, self._exact(unknowns), np.asarray(relaxed, float), self.runs, self.outlying)
-
-    def _batch(self, unknowns: np.ndarray) -> np.ndarray:
-        """The point, repeated to the size of a curvature's batch, so that one compiled program serves both."""
-        return np.repeat(unknowns[None].astype(np.float32), 1 + len(self.plan.names) + len(EFFECTS), axis=0)
-
-    def _round(self, start: np.ndarray, number: int, level: int, steps: int, report: Report, doing: str) -> np.ndarray:
-        report(f"{doing}: exact runs")
-        target = self._target(start)
-        seeds = self._seeds(RELAXED_RUNS)
-        report(f"{doing}: curvature")
-        matrix = gauss_newton(start, self.problem, target, seeds, self.plan).matrix
-
-        def value_and_gradient(unknowns: np.ndarray) -> tuple[float, np.ndarray]:
-            value, gradient = forward.loss_and_gradient(
-                unknowns.astype(np.float32), self.problem, target, seeds, self.plan
-            )
-            return float(value), np.asarray(gradient, float)
-
-        def on_step(unknowns: np.ndarray, value: float) -> None:
-            if number == 0 or level > 0:
-                self.best = unknowns
-            report(f"{doing}: loss {value:.1f}")
-
-        report(f"{doing}: search")
-        search = minimise(value_and_gradient, start, matrix, steps, on_step)
-        self.evaluations += search.evaluations
-        self.trace += [{"start": number, "round": level, "step": i, "loss": v} for i, v in enumerate(search.trace)]
-        return search.unknowns
-
-    def _compare(self, ends: list[np.ndarray]) -> int:
-        """Index of the best end, all held against one target: that of the first."""
-        target = self._target(ends[0])
-        seeds, count = self._seeds(RELAXED_RUNS), len(self.plan.names)
+    def _better(self, ends: list[Point]) -> Point:
+        """The end of lowest loss, all held against what is expected of the first."""
+        work = self.work
+        first = work.exact(ends[0], 0)
+        target = work.look(ends[0], first, 0).target
+        count = len(work.plan.names)
         for number, end in enumerate(ends):
-            loss = float(forward.loss_and_gradient(end.astype(np.float32), self.problem, target, seeds, self.plan)[0])
-            apart = float(np.abs(end - ends[0])[:count].max(initial=0.0))
-            self.starts.append({"start": number, "loss": loss, "largest_difference_to_first": apart})
-        return int(np.argmin([s["loss"] for s in self.starts]))
+            at = first if number == 0 else work.exact(end, 0)
+            apart = float(np.abs(end.unknowns - ends[0].unknowns)[:count].max(initial=0.0))
+            value = loss(end.unknowns, at.outputs, target)
+            self.starts.append({"start": number, "loss": value, "largest_difference_to_first": apart})
+        return ends[int(np.argmin([s["loss"] for s in self.starts]))]
 
-    def _update_spreads(self) -> None:
-        """New spreads between people; traits keep what they mean in minutes."""
-        chosen = [name for name in self.names if name in SPREADS]
-        if not chosen:
-            return
-        errors = self._errors()[1]
-        traits = self.best[len(self.plan.names) :].reshape(-1, len(EFFECTS))
-        base = self.problem.base
-        for name in chosen:
-            k = EFFECTS.index(SPREADS[name])
-            current = float(getattr(base, name))
-            centre = prior_centre(name, getattr(self.prior_parameters, name))
-            posterior = spread_posterior(name, current, centre, traits[:, k], errors[:, k])
-            self.spreads[name] = posterior
-            traits[:, k] *= current / posterior.median
-            base = base.replace(**{name: np.float32(posterior.median)})
-        self.problem = self.problem._replace(base=base)
 
-    def _update_weights(self, more_variance: float = 0.0) -> None:
-        """Trust in each value, given what the clinic at the best point would show."""
-        exact = self._exact(self.best)
-        variance = np.asarray(exact.daily_variance, float) + more_variance
-        self.weights = quality.working(
-            self.data.values, self.data.prior, np.asarray(exact.daily, float), variance, self.plan
-        )
-        self.problem = self.problem._replace(weights=jnp.asarray(self.weights, jnp.float32))
-        self.observed = summarise_observations(self.data.values, self.weights, self.plan)
-
-    def _update_outlying(self) -> None:
-        """Wider variances for the summaries that the best point does not explain."""
-        exact = self._exact(self.best)
-        self.outlying = outlying(self.observed, exact, np.asarray(exact.outputs, float)[:, : self.plan.size], self.runs)
-
-    # --- what came out
-    def _errors(self) -> tuple[np.ndarray, np.ndarray]:
-        """Posterior standard deviations of the parameters' and of the traits' coordinates, [P] and [N,
-        len(EFFECTS)]."""
-        target = self._target(self.best)
-        matrix = gauss_newton(self.best, self.problem, target, self._seeds(RELAXED_RUNS), self.plan).matrix
-        errors = standard_errors(matrix)
-        count = len(self.plan.names)
-        return errors[:count], errors[count:].reshape(-1, len(EFFECTS))
-
-    def result(self, starts: int) -> Fit:
-        of_parameters, of_traits = self._errors()
-        values, traits = forward.values_at(jnp.asarray(self.best, jnp.float32), self.problem, self.plan)
-        base = self.prior_parameters
-        driven = {} if self.data.session_minutes is None else {"session_minutes": self.data.session_minutes}
-        fitted = base.replace(**driven, **{n: float(getattr(values, n)) for n in self.names})
-        all_traits = np.array(self.layout.traits, float)
-        columns = [TRAITS.index(name) for name in EFFECTS]
-        own = np.zeros((self.layout.physicians, len(TRAITS)))
-        own[:, columns] = np.asarray(traits, float)
-        all_traits[: self.layout.physicians, 0] = own
-        counts = self.data.rows.copy()
-        low = (self.weights < 0.5) & (self.data.prior > 0)
-        by_measure = {m: int(low[k].sum()) for k, m in enumerate(self.plan.measures)}
-        counts["down_weighted"] = [
-            by_measure.get(m, 0) if used else 0 for m, used in zip(counts["measure"], counts["used"], strict=True)
-        ]
-        info = {
-            "physicians": self.layout.physicians, "days": self.data.days, "warm_up_days": self.plan.warm_up_days,
-            "seed": self.seed, "starts": starts, "rounds": ROUNDS, "interrupted": self.interrupted,
-            "gradient_evaluations": self.evaluations, "exact_runs_per_round": self.runs,
-            "driven": driven, "seconds": round(time.monotonic() - self.began, 1),
-        }  # fmt: skip
-        table = population_table(self.names, self.plan.names, self.best, of_parameters, self.spreads, base)
-        effects = effects_table(np.asarray(traits, float), of_traits)
-        return Fit(
-            table,
-            effects,
-            fitted,
-            all_traits,
-            pd.DataFrame(self.trace, columns=["start", "round", "step", "loss"]),
-            pd.DataFrame(self.starts),
-            counts,
-            info,
-        )
+def _result(work: Rounds, search: _Search, found: Point, drawn: posterior.Posterior, layout: Layout, base: Parameters,
+            names: tuple[str, ...], info: dict[str, Any]) -> Fit:  # fmt: skip
+    """What came out, in tables."""
+    count = len(work.plan.names)
+    values, searched = forward.values_at(jnp.asarray(found.unknowns, jnp.float32), work.problem, work.plan)
+    estimates = {n: float(getattr(values, n)) for n in names}
+    intercept, intercept_error = posterior.intercept_moments(drawn)
+    errors = np.column_stack([drawn.errors[count:].reshape(-1, len(SEARCHED)), intercept_error])
+    traits = np.column_stack([np.asarray(searched, float), intercept])
+    low, high = traits - NINETY * errors, traits + NINETY * errors
+    low[:, -1], high[:, -1] = posterior.intercept_interval(drawn)
+    all_traits = np.array(layout.traits, float)
+    own = np.zeros((layout.physicians, len(TRAITS)))
+    own[:, [TRAITS.index(name) for name in EFFECTS]] = traits
+    all_traits[: layout.physicians, 0] = own
+    return Fit(
+        table=population_table(names, work.plan.names, found.unknowns, drawn.errors, work.spreads, base),
+        effects=effects_table(traits, errors, low, high),
+        risk=posterior.risk_table(drawn),
+        parameters=base.replace(**info["driven"], **estimates),
+        traits=all_traits,
+        trace=pd.DataFrame(work.trace, columns=["start", "round", "loss", "promised"]),
+        starts=pd.DataFrame(search.starts, columns=["start", "loss", "largest_difference_to_first"]),
+        counts=counts_table(work.data.rows, work.plan.measures, work.weights, work.data.prior),
+        draws=posterior.draws_table(work, drawn),
+        info=info,
+    )
 
 
 def _problem(data: FitData, layout: Layout, base: Parameters, plan: Plan,

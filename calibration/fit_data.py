@@ -16,6 +16,9 @@ from calibration.quality import prior_working
 from calibration.summaries import DRIVEN, NOT_COMPARED, ORDINAL, WEEK
 
 
+ANSWERS_STEP = 4  # places for answers come in fours, so that programs are compiled for few different numbers of them
+
+
 @dataclasses.dataclass
 class FitData:
     """Daily observations as arrays; M measures, D days, N physicians, Q answers to the burnout item."""
@@ -56,6 +59,8 @@ def prepare(observations: pd.DataFrame, layout: Layout, *, first_day: dt.date | 
     good, suspect = ({m: np.where(settled, v, np.nan) for m, v in arrays.items()} for arrays in by_quality.values())
     compared = [m for m in MEASURES if m not in (*DRIVEN, *NOT_COMPARED, ORDINAL)]
     measures = tuple(m for m in compared if np.isfinite(good[m]).any() or np.isfinite(suspect[m]).any())
+    if {"kept_count", "no_show_count"} <= set(measures):
+        measures = tuple(m for m in measures if m != "booked_count")  # their sum says nothing new
     measures = measures or ("kept_count",)  # nothing to compare: the fit returns the prior
     either = {m: np.where(np.isfinite(good[m]), good[m], suspect[m]) for m in MEASURES}
     prior = np.stack([prior_working(good[m], suspect[m], MEASURES[m]) for m in measures])
@@ -84,7 +89,7 @@ def _settled(employed: np.ndarray, layout: Layout) -> np.ndarray:
 def _answers(levels: np.ndarray, good: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(day, level, weight), each [N, Q], of the burnout item's answers [D, N]; a suspect answer weighs one half."""
     there = np.isfinite(levels)
-    most = max(int(there.sum(axis=0).max(initial=0)), 1)
+    most = ANSWERS_STEP * max(-(-int(there.sum(axis=0).max(initial=0)) // ANSWERS_STEP), 1)
     day, answer, weight = (np.full((levels.shape[1], most), v) for v in (0, 1, 0.0))
     for i in range(levels.shape[1]):
         days = np.flatnonzero(there[:, i])

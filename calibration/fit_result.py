@@ -27,19 +27,24 @@ class Fit:
 
     ``table``: a row for each fitted population parameter: name, unit, estimate, low and high (the middle 90 % of the
     posterior), prior_low and prior_high (of the prior), contraction (1 - posterior over prior standard deviation, on
-    the unbounded scale), informed. ``effects``: a row for each physician and trait: estimate and standard error in
-    standard deviations between physicians, informed. ``counts``: what became of the observations, by measure.
-    ``trace``: loss (negative log-posterior up to a constant) by start, round and step; rounds differ in what they
-    compare with, so losses are comparable within one. ``starts``: where each start ended.
+    the unbounded scale), informed. ``effects``: a row for each physician and trait: who, effect, estimate,
+    standard_error, low and high (the middle 90 %) in standard deviations between physicians, informed. ``risk``: a row
+    for each physician: who, risk, low, high, burned_out (`calibration.posterior.risk_table`). ``counts``: what became
+    of the observations, by measure. ``draws``: the posterior, a row a draw: population parameters in their units
+    (spreads between people stand at their estimates), then "pace physician-000" and so on. ``trace``: loss (negative
+    log-posterior up to a constant) by start (-1: the last rounds, from the best) and round; rounds differ in what they
+    compare with. ``starts``: where each start ended, and how far from the first, in prior standard deviations.
     """
 
     table: pd.DataFrame
     effects: pd.DataFrame
+    risk: pd.DataFrame
     parameters: Parameters
     traits: np.ndarray  # float [P, GENERATIONS, len(TRAITS)]: the layout's, with the estimates for the physicians
     trace: pd.DataFrame
     starts: pd.DataFrame
     counts: pd.DataFrame
+    draws: pd.DataFrame
     info: dict[str, Any]  # days, seed, rounds, model runs, interrupted, ...
 
     def layout(self, layout: Layout) -> Layout:
@@ -51,7 +56,7 @@ class Fit:
         return dataclasses.replace(layout, traits=self.traits)
 
 
-_TABLES = ("table", "effects", "trace", "starts", "counts")
+_TABLES = ("table", "effects", "risk", "trace", "starts", "counts", "draws")
 
 
 def save_fit(fit: Fit, folder: str | Path) -> Path:

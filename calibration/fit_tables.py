@@ -41,10 +41,19 @@ def population_table(names: Sequence[str], in_vector: Sequence[str], unknowns: n
     return pd.DataFrame(rows, columns=columns)
 
 
-def effects_table(traits: np.ndarray, errors: np.ndarray) -> pd.DataFrame:
-    """One row a physician and trait, [N, len(EFFECTS)] both, in standard deviations between physicians."""
+def effects_table(traits: np.ndarray, errors: np.ndarray, low: np.ndarray, high: np.ndarray) -> pd.DataFrame:
+    """One row a physician and trait, [N, len(EFFECTS)] each, in standard deviations between physicians."""
     physicians, count = traits.shape
     return pd.DataFrame({
         "who": np.repeat(person_ids(physicians), count), "effect": list(EFFECTS) * physicians,
-        "estimate": traits.ravel(), "standard_error": errors.ravel(), "informed": 1.0 - errors.ravel() >= INFORMED,
+        "estimate": traits.ravel(), "standard_error": errors.ravel(), "low": low.ravel(), "high": high.ravel(),
+        "informed": 1.0 - errors.ravel() >= INFORMED,
     })  # fmt: skip
+
+
+def counts_table(rows: pd.DataFrame, measures: Sequence[str], weights: np.ndarray, prior: np.ndarray) -> pd.DataFrame:
+    """The account of the rows by measure, with the number of values [M, days, N] trusted less than half."""
+    low = ((weights < 0.5) & (prior > 0)).sum(axis=(1, 2))
+    of_measure = {m: int(n) for m, n in zip(measures, low, strict=True)}
+    down = [of_measure.get(m, 0) if used else 0 for m, used in zip(rows["measure"], rows["used"], strict=True)]
+    return rows.assign(down_weighted=down)

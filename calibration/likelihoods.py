@@ -5,8 +5,8 @@ that rounds to it, not a density: a probability is comparable between measures, 
 minutes near zero and for scores at the ends of their scale, where a density is not. Expected values differ from what
 the model says of a day by chance as well as by noise; ``spread`` and ``scale`` hold both.
 
-Missing values: give them weight 0 in :func:`weighted_sum`. Values of doubtful quality: mix their probability with
-that of a value that says nothing (:func:`clean_probability`), which is how `calibration.fit` weighs them.
+Values of doubtful quality: mix their probability with that of a value that says nothing (:func:`clean_probability`),
+which is how `calibration.quality` weighs them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import gammaln, log_ndtr
+from scipy.special import logsumexp
+from scipy.stats import norm
+
+from abm.rules.burnout import personal_intercept
 
 SMALLEST_LOG_PROBABILITY = -80.0  # below exp(-80) a value is impossible for every purpose; float32 holds it with ease
 
@@ -64,33 +69,38 @@ def negative_binomial_log_prob(count: Any, mean: Any, size: Any) -> Any:
     )  # fmt: skip
 
 
-def ordinal_margins(level: Any, latent: Any, thresholds: Any) -> Any:
-    """How far ``latent`` is above the lower and below the upper threshold of ``level`` (1, 2, ...), [..., 2].
-
-    ``thresholds`` [levels - 1] rise; the lowest level has no lower and the highest no upper threshold (30 is far).
+def ordinal_log_prob(level: Any, latent: Any, thresholds: Any, scale: Any) -> Any:
+    """log-probability of an answer ``level`` (1, 2, ...): ``P(level > k) = logistic((latent - thresholds[k-1]) /
+    scale)``, an ordered logit of scale ``scale`` > 0 with rising ``thresholds`` [levels - 1].
     """
-    far = jnp.full(1, 30.0, jnp.asarray(latent).dtype)
+    far = jnp.full(1, 30.0, jnp.asarray(latent).dtype)  # the end levels have one threshold
     place = jnp.asarray(level).astype(jnp.int32)
-    lower = jnp.where(place > 1, latent - jnp.concatenate([far, thresholds])[place - 1], far)
-    upper = jnp.where(place <= thresholds.shape[0], jnp.concatenate([thresholds, far])[place - 1] - latent, far)
-    return jnp.stack([lower, upper], axis=-1)
-
-
-def margins_log_prob(margins: Any, scale: Any) -> Any:
-    """log-probability of a level from its :func:`ordinal_margins` [..., 2]: ordered logit of scale ``scale`` > 0.
-
-    ``1 / (1 + exp(-a)) - 1 / (1 + exp(b))`` written so that it keeps its digits however far the margins are.
-    """
-    a, b = margins[..., 0] / scale, margins[..., 1] / scale
+    a = jnp.where(place > 1, latent - jnp.concatenate([far, thresholds])[place - 1], far) / scale
+    b = jnp.where(place <= thresholds.shape[0], jnp.concatenate([thresholds, far])[place - 1] - latent, far) / scale
     width = jnp.maximum(a + b, 1e-4)  # thresholds in order keep it positive
+    # 1 / (1 + exp(-a)) - 1 / (1 + exp(b)), written so that it keeps its digits however far the thresholds are
     log_prob = jnp.log(-jnp.expm1(-width)) + jax.nn.log_sigmoid(a) + jax.nn.log_sigmoid(b)
     return jnp.maximum(log_prob, SMALLEST_LOG_PROBABILITY)
 
 
-def ordinal_log_prob(level: Any, latent: Any, thresholds: Any, scale: Any) -> Any:
-    """log-probability of an answer ``level`` (1, 2, ...): ``P(level > k) = logistic((latent - thresholds[k-1]) /
-    scale)``."""
-    return margins_log_prob(ordinal_margins(level, latent, thresholds), scale)
+# Trait values over which personal intercepts are integrated, and the logarithm of each one's share of people.
+INTERCEPT_NODES = np.linspace(-4.0, 4.0, 129)
+INTERCEPT_LOG_SHARE = norm.logpdf(INTERCEPT_NODES) - logsumexp(norm.logpdf(INTERCEPT_NODES))
+
+
+def answers_by_intercept(level: Any, latent: Any, thresholds: Any, scale: Any, weight: Any) -> Any:
+    """log-probability [nodes] of one person's answers ``level`` [Q] and of each of INTERCEPT_NODES together.
+
+    ``latent`` [Q] is the burnout index without the personal intercept; answers of ``weight`` 0 may hold anything.
+    """
+    intercepts = personal_intercept(jnp.asarray(INTERCEPT_NODES, jnp.asarray(latent).dtype))
+    each = ordinal_log_prob(level, latent + intercepts[:, None], thresholds, scale)  # [nodes, Q]
+    return jnp.asarray(INTERCEPT_LOG_SHARE, each.dtype) + jnp.where(weight > 0, weight * each, 0.0).sum(axis=1)
+
+
+def answers_log_prob(level: Any, latent: Any, thresholds: Any, scale: Any, weight: Any) -> Any:
+    """log-probability of one person's answers [Q], the personal intercept integrated out."""
+    return jax.nn.logsumexp(answers_by_intercept(level, latent, thresholds, scale, weight))
 
 
 def clean_probability(log_prob: Any, outlier_log_prob: Any, prior: Any) -> Any:
@@ -100,9 +110,3 @@ def clean_probability(log_prob: Any, outlier_log_prob: Any, prior: Any) -> Any:
     ``prior`` the share of values of that quality whose source works.
     """
     return jax.nn.sigmoid(jnp.log(prior) - jnp.log1p(-prior) + log_prob - outlier_log_prob)
-
-
-def weighted_sum(log_prob: Any, weight: Any) -> Any:
-    """Sum of log-probabilities by weight (0-1); values of weight 0 may be NaN and move neither sum nor gradient."""
-    there = weight > 0
-    return jnp.where(there, weight * jnp.where(there, log_prob, 0.0), 0.0).sum()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
 import numpy as np
 
 from calibration import likelihoods
@@ -12,9 +11,9 @@ from calibration.summaries import Plan, range_steps
 # Share of values whose source works, by reported quality (assumed). A failed source's values are not used at all.
 WORKING_SHARE = {"good": 0.99, "suspect": 0.5}
 # A noisy sensor that repeats itself this often is stuck (assumed): at a chance of 0.16 for two equal values, as of a
-# heart
-# rate of noise 1.8 in whole beats, a run of seven appears in three of a thousand people's half years.
+# heart rate of noise 1.8 in whole beats, a run of seven appears in three of a thousand people's half years.
 STUCK_RUN = 7
+SENSORS = ("wearable",)  # streams whose sources fail unnoticed
 
 
 def stuck(values: np.ndarray) -> np.ndarray:
@@ -35,23 +34,26 @@ def prior_working(good: np.ndarray, suspect: np.ndarray, measure: Measure) -> np
     there = np.where(
         np.isfinite(good), WORKING_SHARE["good"], np.where(np.isfinite(suspect), WORKING_SHARE["suspect"], 0.0)
     )
-    if measure.stream == "wearable":
-        repeats = stuck(np.where(np.isfinite(good), good, suspect))
-        there = np.where(repeats & (there > 0), np.minimum(there, WORKING_SHARE["suspect"]), there)
+    if measure.stream in SENSORS:
+        there = np.where(stuck(np.where(np.isfinite(good), good, suspect)), 0.0, there)
     return there
 
 
 def working(
     values: np.ndarray, prior: np.ndarray, expected: np.ndarray, variance: np.ndarray, plan: Plan
 ) -> np.ndarray:
-    """Chance [M, days, N] that each value's source works, by Bayes' rule; 0 where there is no value.
+    """Chance [M, days, N] that each sensor value's source works, by Bayes' rule; 0 where there is no value.
 
-    A broken source is taken to show any possible value alike. ``expected`` [M, days, N] are the model's values of a day
-    and ``variance`` [M] their chance variation relative to their square.
+    Other streams keep their ``prior``: books and logs do not drift, and to trust unusual days of a clinic less would
+    leave out just what makes its means. A broken sensor is taken to show any possible value alike. ``expected``
+    [M, days, N] are the model's values of a day and ``variance`` [M] their chance variation relative to their square.
     """
     result = []
     for m, name in enumerate(plan.measures):
         measure = MEASURES[name]
+        if measure.stream not in SENSORS:
+            result.append(prior[m])
+            continue
         there = prior[m] > 0
         log_prob = _log_prob(
             measure, values[m], _at_own_level(measure, values[m], prior[m], expected[m]), float(variance[m])
@@ -87,8 +89,4 @@ def _log_prob(measure: Measure, values: np.ndarray, expected: np.ndarray, varian
         return np.asarray(
             likelihoods.normal_log_prob(values, expected, spread_here, measure.step or 1.0, measure.low, measure.high)
         )
-    if measure.kind is Kind.COUNT:
-        mean = np.maximum(expected, 1e-3)
-        size = 1.0 / np.maximum(variance - 1.0 / mean, 1e-3)
-        return np.asarray(likelihoods.negative_binomial_log_prob(values, jnp.asarray(mean), size))
     return None

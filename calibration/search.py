@@ -1,131 +1,77 @@
-"""Maximum a posteriori by Optax's L-BFGS, in coordinates in which the posterior is nearly round, and its Laplace
-spread.
+"""The maximum a posteriori of a clinic whose outputs are linear in the unknowns, by Optax's L-BFGS.
 
-The Gauss-Newton curvature needs how each output answers to each unknown. Populations answer to 10 to 30 parameters and
-everybody to their own traits, so finite differences on common draws cost a few dozen relaxed runs at once; they shape
-the coordinates and the standard errors. The gradient that is followed is the exact one, by reverse mode.
+One round of a fit (Gauss-Newton): outputs of exact runs, slopes of relaxed ones, and this search between them. It
+costs no further run of the clinic, and treats the ordinal answers as they are. Its coordinates are scaled by the
+curvature, in which the posterior is nearly round.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from scipy.linalg import cho_factor, cho_solve, solve_triangular
 
-from calibration.forward import Problem, Target, curvature, relaxed_outputs
-from calibration.summaries import EFFECTS, Plan
+from calibration.forward import negative_log_likelihood
+from calibration.target import Target
 
-DIFFERENCE = 0.05  # of one prior standard deviation: far above float32's rounding, small against the curves
-MEMORY = 12  # pairs L-BFGS remembers
-GOOD_ENOUGH = 0.02  # predicted gain, in log-posterior, at which a search ends: a seventh of a standard error at most
-SUFFICIENT = 1e-3  # share of the predicted gain that a step must bring (Armijo)
-HALVINGS = 8
-LONGEST_STEP = 1.5  # prior standard deviations any unknown may move at once: the curves bend beyond
+MEMORY = 10  # pairs L-BFGS remembers
+STEPS = 40  # most steps: a round posterior takes a handful
+FLAT = 1e-3  # gradient, in standard errors, at which the search ends
 
 
-class Curvature(NamedTuple):
-    """Gauss-Newton curvature of the negative log-posterior, [D, D] float64, and outputs [N, O] where it was taken."""
-
-    matrix: np.ndarray
-    outputs: np.ndarray
-
-
-def _signs(physicians: int) -> np.ndarray:
-    """+1 and -1 in turns: when all traits move at once, what physicians of a pod do to one another nearly cancels."""
-    return np.where(np.arange(physicians) % 2 == 0, 1.0, -1.0)
+def _loss(move: Any, start: Any, outputs: Any, slopes: Any, place: Any, target: Target) -> Any:
+    """Negative log-posterior (up to a constant) at ``start + move`` [D], outputs moving along their slopes."""
+    there = outputs + jnp.einsum("nl,nol->no", move[place], slopes)
+    parts = jax.vmap(negative_log_likelihood, in_axes=(0, 0, 0, 0, 0, None))(there, *target)
+    unknowns = start + move
+    return parts.sum() + 0.5 * unknowns @ unknowns
 
 
-def gauss_newton(unknowns: np.ndarray, problem: Problem, target: Target, seeds: Any, plan: Plan) -> Curvature:
-    """Curvature at ``unknowns``; a physician's traits are taken to move that physician's outputs alone."""
-    count, traits, physicians = len(plan.names), len(EFFECTS), problem.layout.physicians
-    steps = np.zeros((1 + count + traits, unknowns.size))
-    steps[1 + np.arange(count), np.arange(count)] = DIFFERENCE
-    own = np.zeros((traits, physicians, traits))
-    sign = _signs(physicians)
-    own[np.arange(traits), :, np.arange(traits)] = DIFFERENCE * sign
-    steps[1 + count :, count:] = own.reshape(traits, -1)
-    outputs = np.asarray(relaxed_outputs((unknowns + steps).astype(np.float32), problem, seeds, plan), float)
-    slope = (outputs[1:] - outputs[0]) / DIFFERENCE  # [C + T, N, O]
-    slope[count:] *= sign[:, None]
-    second = np.asarray(curvature(outputs[0] + np.asarray(target.offset), target, problem.answer_weight), float)
-    blocks = np.einsum("ano,nop,bnp->nab", slope, second, slope, optimize=True)  # [N, C + T, C + T]
-    matrix = np.eye(unknowns.size)
-    matrix[:count, :count] += blocks[:, :count, :count].sum(axis=0)
-    for i in range(physicians):
-        at = slice(count + traits * i, count + traits * (i + 1))
-        matrix[at, at] += blocks[i, count:, count:]
-        matrix[:count, at] = blocks[i, :count, count:]
-        matrix[at, :count] = blocks[i, count:, :count]
-    return Curvature(matrix, outputs[0])
+@jax.jit
+def _minimise(root: Any, start: Any, outputs: Any, slopes: Any, place: Any, target: Target) -> tuple[Any, Any, Any]:
+    """(move [D], loss there, loss at the start) with ``root`` [D, D] the curvature's lower Cholesky factor."""
+    to_move = lambda v: jax.scipy.linalg.solve_triangular(root, v, trans=1, lower=True)  # noqa: E731
+    function = lambda v: _loss(to_move(v), start, outputs, slopes, place, target)  # noqa: E731
+    method = optax.lbfgs(memory_size=MEMORY)
+    value_and_grad = optax.value_and_grad_from_state(function)
+
+    def step(carry: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
+        v, state, _ = carry
+        value, gradient = value_and_grad(v, state=state)
+        updates, state = method.update(gradient, state, v, value=value, grad=gradient, value_fn=function)
+        return optax.apply_updates(v, updates), state, optax.tree.norm(gradient)
+
+    def unfinished(carry: tuple[Any, Any, Any]) -> Any:
+        _, state, flatness = carry
+        return (optax.tree.get(state, "count") < STEPS) & (flatness > FLAT)
+
+    zero = jnp.zeros_like(start)
+    v, _, _ = jax.lax.while_loop(unfinished, step, (zero, method.init(zero), jnp.asarray(jnp.inf, zero.dtype)))
+    return to_move(v), function(v), function(zero)
 
 
-def standard_errors(matrix: np.ndarray) -> np.ndarray:
-    """Posterior standard deviations [D] under the Laplace approximation, all unknowns varying together."""
-    factor = cho_factor(matrix, lower=True)
-    return np.sqrt(np.diag(cho_solve(factor, np.eye(len(matrix)))))
+def best_move(
+    start: np.ndarray, outputs: np.ndarray, slopes: np.ndarray, place: np.ndarray, target: Target, matrix: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """(move [D] from ``start`` to the maximum of the linear clinic's posterior, gain in log-posterior it promises)."""
+    with jax.enable_x64(True):  # losses are large and gains small
+        wide = lambda a: jnp.asarray(np.asarray(a), jnp.float64 if np.asarray(a).dtype.kind == "f" else None)  # noqa: E731
+        move, after, before = _minimise(
+            wide(np.linalg.cholesky(matrix)), wide(start), wide(outputs), wide(slopes), jnp.asarray(place),
+            Target(*map(wide, target)),
+        )  # fmt: skip
+        return np.asarray(move, float), float(before) - float(after)
 
 
-class Search(NamedTuple):
-    """Where a search ended."""
-
-    unknowns: np.ndarray
-    loss: float
-    trace: list[float]
-    evaluations: int
+@jax.jit
+def _likelihoods(outputs: Any, target: Target) -> Any:
+    return jax.vmap(negative_log_likelihood, in_axes=(0, 0, 0, 0, 0, None))(outputs, *target)
 
 
-def minimise(
-    value_and_gradient: Callable[[np.ndarray], tuple[float, np.ndarray]],
-    start: np.ndarray,
-    matrix: np.ndarray,
-    steps: int,
-    on_step: Callable[[np.ndarray, float], None] | None = None,
-) -> Search:
-    """L-BFGS from ``start`` in coordinates scaled by the curvature ``matrix``, with step halving.
-
-    ``on_step`` is told every accepted point, so that a caller interrupted meanwhile keeps the best.
-    """
-    root = np.linalg.cholesky(matrix)
-    to_unknowns = lambda v: start + solve_triangular(root, v, trans="T", lower=True)  # noqa: E731
-    evaluations = 0
-
-    def evaluate(v: np.ndarray) -> tuple[float, np.ndarray]:
-        nonlocal evaluations
-        evaluations += 1
-        value, gradient = value_and_gradient(to_unknowns(v))
-        return value, solve_triangular(root, gradient, lower=True)
-
-    # the coordinates are scaled already, so the first step is the gradient itself
-    method = optax.scale_by_lbfgs(memory_size=MEMORY, scale_init_precond=False)
-    update = jax.jit(method.update)
-    here: np.ndarray = np.zeros(start.size)
-    state = method.init(jnp.asarray(here, jnp.float32))
-    value, gradient = evaluate(here)
-    trace = [value]
-    for _ in range(steps):
-        direction, state = update(gradient.astype(np.float32), state, here.astype(np.float32))
-        move = -np.asarray(direction, float)
-        predicted = -float(gradient @ move)
-        if predicted <= 0:  # remembered curvature that no longer holds
-            state, move, predicted = method.init(jnp.asarray(here, jnp.float32)), -gradient, float(gradient @ gradient)
-        if predicted < 2 * GOOD_ENOUGH:
-            break
-        length = min(1.0, LONGEST_STEP / float(np.abs(to_unknowns(move) - start).max()))
-        for _ in range(HALVINGS):
-            there = here + length * move
-            new_value, new_gradient = evaluate(there)
-            if np.isfinite(new_value) and new_value <= value - SUFFICIENT * length * predicted:
-                break
-            length *= 0.5
-        else:
-            break
-        here, value, gradient = there, new_value, new_gradient
-        trace.append(value)
-        if on_step is not None:
-            on_step(to_unknowns(here), value)
-    return Search(to_unknowns(here), value, trace, evaluations)
+def loss(unknowns: np.ndarray, outputs: np.ndarray, target: Target) -> float:
+    """Negative log-posterior (up to a constant) at ``unknowns`` [D] with expected ``outputs`` [N, O]."""
+    parts = _likelihoods(jnp.asarray(outputs, jnp.float32), target)
+    return float(np.asarray(parts, float).sum() + 0.5 * unknowns @ unknowns)

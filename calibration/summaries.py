@@ -14,7 +14,8 @@ import numpy as np
 
 from calibration.measures import DAY_MINUTES, MEASURES, Kind, Measure, expected_value
 
-EFFECTS = ("pace", "efficiency", "recovery", "motivation", "intercept", "rating")  # traits that are estimated
+SEARCHED = ("pace", "efficiency", "recovery", "motivation", "rating")  # traits with a place in the vector of unknowns
+EFFECTS = (*SEARCHED, "intercept")  # traits that are estimated
 DRIVEN = ("scheduled_minutes", "employed")  # known inputs, not compared: the roster says so
 NOT_COMPARED = ("steps",)  # they tell whether a sensor is worn, and nothing of the model's states
 ORDINAL = "burnout_level"
@@ -141,6 +142,10 @@ def _noise_of_one(measure: Measure, level: np.ndarray) -> Any:
         return measure.noise**2 + rounding / np.maximum(level, 1.0) ** 2
     if measure.kind is Kind.NORMAL:
         return measure.noise**2 + rounding
+    if measure.kind is Kind.COUNT:
+        return (
+            rounding + 0.0 * level
+        )  # events dated to the next or previous day; a full template leaves no other chance
     return 0.0 * level
 
 

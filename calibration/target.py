@@ -9,49 +9,123 @@ expectation itself; the relaxed engine only says how it moves with the unknowns.
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from calibration.forward import Exact, Target
-from calibration.summaries import Observed
+from calibration.forward import Problem, Runs
+from calibration.measures import MEASURES
+from calibration.summaries import Observed, Plan, per_session_day
 
+OUTLIER = 4.0  # standard deviations; by chance one summary in sixteen thousand is further off
+STUDENT_DEGREES = 4.0  # of the Student-t distribution by which such a summary counts (assumed)
 SHRINKAGE = 0.05  # of chance correlations towards zero (assumed): guards the inverse against spurious ones
-OUTLIER = 3.0  # standard deviations beyond which a summary's variance is widened
-STUDENT_DEGREES = 4.0  # of the Student-t distribution by which it is (assumed)
-LEAST_SCALE = 0.25  # logit units: the width at which the relaxed engine itself smooths the burnout threshold
+LEAST_SCALE = 0.15  # logit units: no less than the nodes over personal intercepts are apart
 
 
-def make_target(observed: Observed, exact: Exact, relaxed_outputs: np.ndarray, runs: int,
-                outlying: np.ndarray | None = None) -> Target:  # fmt: skip
-    """The target of a search that starts where ``exact`` and ``relaxed_outputs`` [N, O] were taken.
+class Target(NamedTuple):
+    """What outputs are compared with in one round; N physicians, S summaries, Q answers to the burnout item."""
 
-    ``outlying`` [N, S] widens the variance of summaries that the last search could not explain (:func:`outlying`).
+    values: Any  # [N, S]: observed summaries
+    precision: Any  # [N, S, S]: inverse covariance of their difference to the expected ones
+    answer: Any  # int [N, Q]: level answered
+    weight: Any  # [N, Q]: of the answers; 0 where there is none
+    scale: Any  # []: logistic scale of the latent burnout index's chance deviations
+
+
+@dataclasses.dataclass(frozen=True)
+class Expected:
+    """What exact runs at one point say of the observations' law; N physicians, S summaries, M measures."""
+
+    outputs: np.ndarray  # [N, O]: mean over runs
+    covariance: np.ndarray  # [S, S]: of the summaries about each physician's mean, pooled over physicians
+    pairs: np.ndarray  # [S, S]: degrees of freedom behind each of its entries
+    relative_spread: np.ndarray  # [N, S]: a physician's standard deviation relative to the pooled one
+    index_variance: float  # of the latent burnout index about its mean of the day
+    daily: np.ndarray  # [M, days, N]: expected value of each day
+    daily_variance: np.ndarray  # [M]: of a day's value about it, relative to its square
+    runs: int
+
+
+def expected(runs: Runs, observed: Observed, plan: Plan) -> Expected:
+    """Means and chance of exact ``runs``."""
+    outputs, on_duty = np.asarray(runs.outputs, float), np.asarray(runs.on_duty, float)
+    count = len(outputs)
+    there = observed.counts > 0
+    deviation = (outputs - outputs.mean(axis=0))[..., : plan.size] * there
+    pairs = np.maximum((count - 1) * (there.T.astype(float) @ there), 1.0)
+    daily, variance = zip(
+        *(_daily(np.asarray(runs.daily[:, m], float), on_duty if per_session_day(MEASURES[name]) else None)
+          for m, name in enumerate(plan.measures)), strict=True
+    )  # fmt: skip
+    covariance = np.einsum("rns,rnt->st", deviation, deviation, optimize=True) / pairs
+    return Expected(
+        outputs.mean(axis=0), covariance, pairs, _relative_spread(deviation, np.diag(covariance), observed),
+        float(np.asarray(runs.index, float).var(axis=0, ddof=1).mean()), np.stack(daily), np.array(variance), count,
+    )  # fmt: skip
+
+
+def _relative_spread(deviation: np.ndarray, pooled: np.ndarray, observed: Observed) -> np.ndarray:
+    """Own standard deviations over the pooled ones [N, S], from ``deviation`` [R, N, S].
+
+    Drawn towards 1 as far as differences between physicians are no more than chance (empirical Bayes, by measure).
     """
-    covariance = covariances(observed, exact, runs, outlying)
+    there = observed.counts > 0
+    own = (deviation**2).sum(axis=0) / (len(deviation) - 1) / np.maximum(pooled, 1e-12)
+    result = np.ones_like(own)
+    for m in np.unique(observed.measure):
+        here = observed.measure == m
+        blocks = there[:, here].sum(axis=1)
+        seen = blocks > 0
+        if seen.sum() < 2:
+            continue
+        ratio = (own[:, here] * there[:, here]).sum(axis=1)[seen] / blocks[seen]
+        noise = (2.0 / ((len(deviation) - 1) * blocks[seen])).mean()
+        kept = max(1.0 - noise / max(float(ratio.var(ddof=1)), 1e-12), 0.0)
+        result[np.ix_(seen, here)] = np.sqrt(np.maximum(1.0 + kept * (ratio - 1.0), 0.1))[:, None]
+    return result
+
+
+def _daily(values: np.ndarray, there: np.ndarray | None) -> tuple[np.ndarray, float]:
+    """Mean [days, N] over runs [R, days, N] in which there is a value, and their variance relative to its square."""
+    weight = np.ones_like(values) if there is None else there
+    total = weight.sum(axis=0)
+    mean = (weight * values).sum(axis=0) / np.maximum(total, 1e-3)
+    square = (weight * (values - mean) ** 2).sum(axis=0) / np.maximum(total - 1.0, 1.0)
+    seen = mean > 1e-3
+    return mean, float((square[seen] / mean[seen] ** 2).mean()) if seen.any() else 0.0
+
+
+def make_target(observed: Observed, at: Expected, problem: Problem, extra: np.ndarray) -> Target:
+    """The target of a round that starts where ``at`` was taken; ``extra`` [N, S] is more variance of the summaries."""
+    covariance = covariances(observed, at)
+    index = np.arange(covariance.shape[1])
+    covariance[:, index, index] += extra
     there = observed.counts > 0
     precision = np.linalg.inv(covariance) * (there[:, :, None] & there[:, None, :])
-    offset = np.asarray(exact.outputs, float) - relaxed_outputs
-    scale = max(math.sqrt(3.0 * float(exact.index_variance)) / math.pi, LEAST_SCALE)
     as_float = lambda a: np.asarray(a, np.float32)  # noqa: E731
-    return Target(as_float(observed.values), as_float(precision), as_float(offset), as_float(scale))
+    return Target(as_float(observed.values), as_float(precision), np.asarray(problem.answer),
+                  np.asarray(problem.answer_weight), as_float(index_scale(at)))  # fmt: skip
 
 
-def covariances(observed: Observed, exact: Exact, runs: int, outlying: np.ndarray | None = None) -> np.ndarray:
+def index_scale(at: Expected) -> float:
+    """Logistic scale of the latent burnout index's chance deviations."""
+    return max(math.sqrt(3.0 * at.index_variance) / math.pi, LEAST_SCALE)
+
+
+def covariances(observed: Observed, at: Expected) -> np.ndarray:
     """Covariance [N, S, S] of observed summaries about the expected ones; unit variance where nothing was observed."""
-    process = process_covariance(np.asarray(exact.covariance, float), np.asarray(exact.pairs, float))
+    process = process_covariance(at.covariance, at.pairs)
     there = observed.counts > 0
-    typical = observed.counts.sum(axis=0) / np.maximum(there.sum(axis=0), 1)
-    # fewer days than others have: more chance, as if days were independent (too much for slow states: on the safe side)
-    wider = np.sqrt(np.maximum(typical / np.maximum(observed.counts, 1e-9), 1.0)) * there
-    result = wider[:, :, None] * process * wider[:, None, :] * (1.0 + 1.0 / runs)
+    wider = at.relative_spread * there
+    result = wider[:, :, None] * process * wider[:, None, :] * (1.0 + 1.0 / at.runs)
     same_measure = observed.measure[:, None] == observed.measure[None, :]
     own_level = np.sqrt(observed.baseline)
     result += (same_measure * np.outer(own_level, own_level)) * (there[:, :, None] & there[:, None, :])
     index = np.arange(process.shape[0])
     result[:, index, index] += np.where(there, observed.noise, 1.0)
-    if outlying is not None:
-        result[:, index, index] += np.where(there, outlying, 0.0)
     result[:, index, index] *= 1.0 + 1e-6
     return result
 
@@ -70,10 +144,23 @@ def process_covariance(covariance: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     return enlarge * correlation * np.outer(sd, sd)
 
 
-def outlying(observed: Observed, exact: Exact, expected: np.ndarray, runs: int) -> np.ndarray:
-    """Extra variance [N, S] for summaries far from ``expected`` [N, S], as the weights of a Student-t would give it."""
-    variance = np.einsum("nss->ns", covariances(observed, exact, runs))
-    square = (observed.values - expected) ** 2 / variance
-    weight = (STUDENT_DEGREES + 1.0) / (STUDENT_DEGREES + square)
-    far = (square > OUTLIER**2) & (observed.counts > 0)
-    return np.where(far, variance * (1.0 / weight - 1.0), 0.0)
+def unexplained(observed: Observed, at: Expected) -> np.ndarray:
+    """Variance [N, S] of what the point ``at`` leaves unexplained, beyond chance and noise.
+
+    By measure, what the mean square residual is too large by. Far from the best point this keeps the sharpest measures
+    from ruling the search; at the best point of a clinic that is as the model says it is next to nothing; where it is
+    not, it keeps the posterior from being surer than the model is good. Beyond it single summaries further off than
+    OUTLIER count as a Student's t would count them.
+    """
+    variance = np.einsum("nss->ns", covariances(observed, at))
+    there = observed.counts > 0
+    square = (observed.values - at.outputs[:, : observed.values.shape[1]]) ** 2
+    factor = np.ones_like(variance)
+    for m in np.unique(observed.measure):
+        here = there & (observed.measure == m)
+        if here.any():
+            factor[here] = max(float((square[here] / variance[here]).mean()), 1.0)
+    distance = square / (factor * variance)
+    outlying = distance > OUTLIER**2
+    factor = np.where(outlying, factor * (STUDENT_DEGREES + distance) / (STUDENT_DEGREES + 1.0), factor)
+    return (factor - 1.0) * variance * there

@@ -1,0 +1,184 @@
+"""The rounds of a fit: look at a point by exact runs, take slopes, move to where the linear clinic fits best.
+
+A round is one Gauss-Newton step whose curvature, chance covariance and expectation are all taken anew. Steps are
+judged by exact runs, so the maximum that is found is the exact engine's. Near it, exact runs with other seeds each
+round send the steps to and fro about it by their own chance; the mean of the last points is the estimate.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from calibration import forward, quality, search
+from calibration.fit_data import FitData
+from calibration.likelihoods import INTERCEPT_NODES, answers_by_intercept
+from calibration.slopes import as_single, curvature, places, slopes_at, standard_errors
+from calibration.spreads import SPREADS, SpreadPosterior, prior_centre, spread_posterior
+from calibration.summaries import SEARCHED, Plan, summarise_observations
+from calibration.target import Expected, Target, expected, index_scale, make_target, unexplained
+
+RUNS = 16  # exact runs of a clinic of 50; more for smaller ones, so that the pooled covariance rests on as much
+RELAXED_RUNS = 2  # at once, behind every slope
+LEVELS_OPEN = 0.25  # variance of the logarithm of a day's value that the prior leaves open at the start (assumed)
+LONGEST_STEP = 2.0  # prior standard deviations any unknown may move at once: the curves bend beyond
+NEAR = 8.0  # promised gain in log-posterior below which a search has arrived: exact runs' chance alone promises half
+SLACK = 5.0  # loss by which a step may end higher than it began: the chance of exact runs
+HALVINGS = 4
+SETTLING, AVERAGED = 5, 3  # rounds about the best point, and how many of the last make its mean
+
+
+@dataclasses.dataclass
+class Point:
+    """Where a search stands: unknowns [D] and the trait of everybody's personal intercept [N]."""
+
+    unknowns: np.ndarray
+    intercepts: np.ndarray
+
+
+class Look(NamedTuple):
+    """What one round sees at a point."""
+
+    expected: Expected
+    target: Target
+    slopes: np.ndarray  # [N, O, L]
+    matrix: np.ndarray  # [D, D]: curvature of the negative log-posterior
+
+
+class Rounds:
+    """A fit under way: the problem, the trust in each value, the spreads between people, and the account of it all."""
+
+    def __init__(self, data: FitData, problem: forward.Problem, plan: Plan, spreads: list[str], seed: int) -> None:
+        self.data, self.problem, self.plan, self.seed, self.spread_names = data, problem, plan, seed, spreads
+        self.physicians = problem.layout.physicians
+        self.runs = max(RUNS, -(-RUNS * 50 // self.physicians))
+        self.place = places(len(plan.names), problem.layout)
+        self.prior_base = problem.base
+        self.spreads: dict[str, SpreadPosterior] = {}
+        self.weights = data.prior
+        self.observed = summarise_observations(data.values, data.prior, plan)
+        self.trace: list[dict[str, float]] = []
+        self.model_runs = 0
+
+    def seeds(self, block: int, count: int) -> np.ndarray:
+        """Seeds [count, 2] of one block of runs; blocks share none."""
+        first = np.arange(count) + 10_000 * block
+        return np.stack([first, np.full(count, self.seed)], axis=1).astype(np.uint32)
+
+    def start(self) -> Point:
+        """The prior's centre."""
+        return Point(np.zeros(self.place.max() + 1), np.zeros(self.physicians))
+
+    # --- one round
+    def exact(self, point: Point, block: int) -> Expected:
+        """What exact runs at ``point`` expect."""
+        repeat = lambda a: np.repeat(a[None], self.runs, axis=0)  # noqa: E731
+        rows = as_single(repeat(point.unknowns), repeat(point.intercepts))
+        runs = forward.exact_runs(*rows, self.problem, self.seeds(block, self.runs), self.plan)
+        self.model_runs += self.runs
+        return expected(runs, self.observed, self.plan)
+
+    def look(self, point: Point, at: Expected, block: int, pairs: int = 1) -> Look:
+        """Target, slopes and curvature at ``point``, of which ``at`` is what exact runs expect."""
+        target = make_target(self.observed, at, self.problem, unexplained(self.observed, at))
+        seeds = self.seeds(block, pairs * RELAXED_RUNS).reshape(pairs, RELAXED_RUNS, 2)
+        slopes = slopes_at(point.unknowns, point.intercepts, self.problem, seeds, self.plan)
+        self.model_runs += pairs * RELAXED_RUNS * (1 + len(self.plan.names) + 2 * len(SEARCHED))
+        return Look(at, target, slopes, curvature(at.outputs, slopes, target, self.place))
+
+    def moved(self, point: Point, move: np.ndarray) -> Point:
+        """``point`` after a ``move`` [D], no unknown by more than LONGEST_STEP."""
+        length = min(1.0, LONGEST_STEP / max(float(np.abs(move).max()), 1e-9))
+        return Point(point.unknowns + length * move, point.intercepts)
+
+    def descend(self, point: Point, number: int, rounds: int, tell: Any) -> Point:
+        """Rounds from ``point`` until the promised gain is small. ``tell`` is called with every point reached."""
+        at = self.exact(point, 0)
+        for level in range(rounds):
+            if level in (0, 3):
+                self.weigh(at, LEVELS_OPEN if level == 0 else 0.0)
+                at = self.exact(point, 0)
+            look = self.look(point, at, 0)
+            move, gain = search.best_move(point.unknowns, at.outputs, look.slopes, self.place, look.target, look.matrix)
+            before = search.loss(point.unknowns, at.outputs, look.target)
+            self.trace.append({"start": number, "round": level, "loss": before, "promised": gain})
+            if gain < NEAR and level > 2:
+                break
+            for _ in range(1 + HALVINGS):
+                there = self.moved(point, move)
+                now = self.exact(there, 0)
+                after = search.loss(there.unknowns, now.outputs, look.target)
+                if after < before + SLACK:
+                    break
+                move = 0.4 * move
+            else:
+                break
+            point, at = Point(there.unknowns, self.own_intercepts(now)), now
+            tell(point, before)
+        return point
+
+    def settle(self, point: Point, tell: Any) -> Point:
+        """The mean of the last of SETTLING rounds about the best point, the spreads between people estimated first."""
+        ends = []
+        for level in range(SETTLING):
+            if level == 0:
+                self.weigh(self.exact(point, 0))
+            at = self.exact(point, 1 + level)
+            look = self.look(point, at, 1 + level)
+            if level < SETTLING - AVERAGED:
+                point = self.update_spreads(point, look)
+                at = self.exact(point, 1 + level)
+            move, gain = search.best_move(point.unknowns, at.outputs, look.slopes, self.place, look.target, look.matrix)
+            before = search.loss(point.unknowns, at.outputs, look.target)
+            self.trace.append({"start": -1, "round": level, "loss": before, "promised": gain})
+            point = Point(self.moved(point, move).unknowns, self.own_intercepts(at))
+            ends.append(point)
+            tell(point, before)
+        last = ends[-AVERAGED:]
+        return Point(np.mean([p.unknowns for p in last], axis=0), np.mean([p.intercepts for p in last], axis=0))
+
+    # --- what a round updates
+    def weigh(self, at: Expected, more_variance: float = 0.0) -> None:
+        """New trust in each value, given what the clinic at a point would show."""
+        self.weights = quality.working(
+            self.data.values, self.data.prior, at.daily, at.daily_variance + more_variance, self.plan
+        )
+        self.problem = self.problem._replace(weights=jnp.asarray(self.weights, jnp.float32))
+        self.observed = summarise_observations(self.data.values, self.weights, self.plan)
+
+    def own_intercepts(self, at: Expected) -> np.ndarray:
+        """Posterior means [N] of the trait behind everybody's personal intercept."""
+        return intercept_masses(at.outputs[:, self.plan.size :], index_scale(at), self.problem) @ INTERCEPT_NODES
+
+    def update_spreads(self, point: Point, look: Look) -> Point:
+        """New spreads between people; traits keep what they mean in minutes."""
+        count = len(self.plan.names)
+        alone = standard_errors(look.matrix[count:, count:]).reshape(-1, len(SEARCHED))  # given the population
+        traits = point.unknowns[count:].reshape(-1, len(SEARCHED)).copy()
+        base = self.problem.base
+        for name in self.spread_names:
+            k = SEARCHED.index(SPREADS[name])
+            current = float(getattr(base, name))
+            centre = prior_centre(name, float(getattr(self.prior_base, name)))
+            posterior = spread_posterior(name, current, centre, traits[:, k], alone[:, k])
+            self.spreads[name] = posterior
+            traits[:, k] *= current / posterior.median
+            base = base.replace(**{name: np.float32(posterior.median)})
+        self.problem = self.problem._replace(base=base)
+        return Point(np.concatenate([point.unknowns[:count], traits.ravel()]), point.intercepts)
+
+
+@jax.jit
+def _masses(outputs: Any, scale: Any, answer: Any, weight: Any) -> Any:
+    latent, thresholds = forward.answers_of(outputs)
+    log_mass = jax.vmap(answers_by_intercept, in_axes=(0, 0, 0, None, 0))(answer, latent, thresholds, scale, weight)
+    return jax.nn.softmax(log_mass, axis=1)
+
+
+def intercept_masses(outputs: np.ndarray, scale: float, problem: forward.Problem) -> np.ndarray:
+    """Posterior share [N, nodes] of INTERCEPT_NODES, from ``outputs`` [N, Q + 4]: latent indices, then thresholds."""
+    return np.asarray(_masses(jnp.asarray(outputs, jnp.float32), scale, problem.answer, problem.answer_weight), float)

@@ -1,0 +1,93 @@
+"""Simulated clinics of which both the observations and the truth behind them are known: what a fit is tried on."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from abm import interventions as iv
+from abm.layout import TRAITS, Layout, make_layout
+from abm.outcomes import RECORDED
+from abm.parameters import ENTRIES, Parameters, entry, from_unbounded, to_unbounded
+from abm.population import simulate
+from calibration.observe import ObservationPlan, observe_with_truth
+
+# Days simulated before the first observation, so that waiting lists and exhaustion have settled: twice the longest of
+# the time constants of exhaustion, unmet need and patience by default.
+WARM_UP_DAYS = 56
+RISK_DAYS = 28  # a physician's risk is the mean over the last so many days of observation (the time of one survey)
+
+
+@dataclasses.dataclass(frozen=True)
+class SimulatedClinic:
+    """Observations of a simulated clinic and its truth; D observed days, N physicians."""
+
+    observations: pd.DataFrame
+    layout: Layout  # with the true traits
+    parameters: Parameters  # the truth
+    records: Mapping[str, np.ndarray]  # float [D, N]: the physicians' outcomes of each observed day
+    traits: np.ndarray  # float [N, len(TRAITS)]: of whoever held the post on the first observed day
+    risk: np.ndarray  # float [N]: mean `burnout_risk` over the last RISK_DAYS
+    burned_out: np.ndarray  # float [N]: share of those days burned out
+    baselines: Mapping[str, np.ndarray]  # float [GENERATIONS, N]: own level of the measures that have one
+    failed_sensors: pd.DataFrame  # who, day from which on, kind, quality
+    first_day: dt.date  # of observation, a Monday
+    days: int
+    warm_up_days: int  # simulated before it
+
+
+def simulate_observations(
+    parameters: Parameters | None = None, *, days: int = 182, physicians: int = 50, seed: int = 0,
+    plan: ObservationPlan | None = None, warm_up_days: int = WARM_UP_DAYS,
+    interventions: Iterable[iv.Intervention] | None = None, layout: Layout | None = None,
+) -> SimulatedClinic:  # fmt: skip
+    """What a clinic's systems would report over ``days``, simulated by the exact JAX engine.
+
+    Args:
+        physicians: a multiple of five; ignored where a ``layout`` is given.
+        seed: of who is who, of the clinic's chance, and of the streams' faults; equal seeds give equal clinics.
+        warm_up_days: whole weeks simulated before the first observation.
+        interventions: their start days count from the first simulated day, the warm-up's.
+
+    Raises:
+        ValueError: on sizes or an intervention that is refused.
+    """
+    if warm_up_days < 0 or warm_up_days % 7:
+        raise ValueError(f"warm_up_days: met {warm_up_days}, expected whole weeks")
+    if days < 1:
+        raise ValueError(f"days: met {days}, expected 1 or more")
+    parameters, plan = parameters or Parameters(), plan or ObservationPlan()
+    layout = layout or make_layout(physicians, seed=seed)
+    run = simulate(parameters, warm_up_days + days, seed, interventions, layout=layout)
+    whole = {name: np.asarray(run.physicians[name], float) for name in RECORDED}
+    records = {name: values[warm_up_days:] for name, values in whole.items()}
+    hires = whole["hired"][:warm_up_days].sum(axis=0)
+    observed = observe_with_truth(records, layout, parameters, seed, plan, generation=hires)
+    generation = np.minimum(hires, layout.traits.shape[1] - 1).astype(int)
+    last = slice(max(days - RISK_DAYS, 0), days)
+    return SimulatedClinic(
+        observations=observed.observations, layout=layout, parameters=parameters, records=records,
+        traits=np.asarray(layout.traits)[np.arange(layout.physicians), generation],
+        risk=records["burnout_risk"][last].mean(axis=0), burned_out=records["burned_out"][last].mean(axis=0),
+        baselines=observed.baselines, failed_sensors=observed.failed_sensors, first_day=plan.first_day,
+        days=days, warm_up_days=warm_up_days,
+    )  # fmt: skip
+
+
+def draw_truth(seed: int, names: Sequence[str], *, base: Parameters | None = None, width: float = 1.0) -> Parameters:
+    """Parameters of which ``names`` are drawn from their priors about ``base``, made ``width`` times as wide.
+
+    Raises ParameterError on a name that is not in the table.
+    """
+    base = base or Parameters()
+    normals = np.random.default_rng([seed, len(TRAITS)]).standard_normal(len(names))
+    drawn = {}
+    for name, normal in zip(names, normals, strict=True):
+        entry(name, "names: ")
+        centre = to_unbounded(getattr(base, name), ENTRIES[name])
+        drawn[name] = float(from_unbounded(float(centre + width * ENTRIES[name].prior_spread * normal), ENTRIES[name]))
+    return base.replace(**drawn)

@@ -1,0 +1,109 @@
+"""How expected outputs answer to the unknowns: finite differences of relaxed runs on common draws.
+
+The relaxed engine is smooth, so a difference on common draws is its derivative to a few per cent; a batch of two dozen
+runs costs less than one reverse-mode gradient and gives the whole Jacobian, and with it the curvature. A slope along
+one clinic's chance path is a noisy estimate of the slope of the expectation. Its square, the information, would be
+biased upwards by the noise's variance, many times over for a rare event such as absence. So slopes are shrunk towards
+their mean over physicians as far as runs with other draws disagree about the differences (empirical Bayes).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from abm.layout import Layout
+from calibration.forward import Problem, negative_log_likelihood, relaxed_outputs
+from calibration.summaries import SEARCHED, Plan
+from calibration.target import Target
+
+DIFFERENCE = 0.05  # of one prior standard deviation: far above float32's rounding, small against the curves
+
+
+def _steps(count: int, physicians: int) -> tuple[np.ndarray, np.ndarray]:
+    """Unknowns' differences [1 + P + 2 T, D] of the runs, and the signs [2, N] of a trait's move in its two runs.
+
+    All physicians' traits move at once: in one run up and down in turns, in the other together.
+    """
+    traits = len(SEARCHED)
+    signs = np.stack([np.where(np.arange(physicians) % 2 == 0, 1.0, -1.0), np.ones(physicians)])
+    steps = np.zeros((1 + count + 2 * traits, count + traits * physicians))
+    steps[1 + np.arange(count), np.arange(count)] = DIFFERENCE
+    for k in range(traits):
+        steps[1 + count + 2 * k : 3 + count + 2 * k, count + k :: traits] = DIFFERENCE * signs
+    return steps, signs
+
+
+def slopes_at(unknowns: np.ndarray, intercepts: np.ndarray, problem: Problem, seeds: np.ndarray,
+              plan: Plan) -> np.ndarray:  # fmt: skip
+    """Slopes [N, O, L] of each physician's expected outputs at ``unknowns`` [D], from relaxed runs.
+
+    L unknowns: the population parameters, then the traits of the pod's members in their order. Other pods' traits are
+    taken to move nothing. ``seeds`` [K, R, 2] are used R (two or more) at once.
+    """
+    count, layout = len(plan.names), problem.layout
+    steps, signs = _steps(count, layout.physicians)
+    points = as_single(unknowns + steps, intercepts)
+    outputs = np.concatenate([relaxed_outputs(*points, problem, some, plan) for some in seeds], axis=1, dtype=float)
+    each = (outputs[1:] - outputs[0]) / DIFFERENCE  # [P + 2 T, K R, N, O]
+    apart, together = each[count::2], each[count + 1 :: 2]
+    # own slope * sign + mates' slope * mean sign of the mates = difference, in both runs
+    size = layout.pod_size
+    mates = (signs[0].reshape(-1, size).sum(axis=1).repeat(size) - signs[0]) / max(size - 1, 1)
+    own = (apart - mates[:, None] * together) / (signs[0] - mates)[:, None]
+    population, own, of_mates = shrunk(each[:count]), shrunk(own), shrunk(together - own)
+    share = np.full((size, size), 1.0 / max(size - 1, 1)) - np.eye(size) / max(size - 1, 1)
+    share = share[np.arange(layout.physicians) % size]  # [N, size]: of each member among the mates
+    is_self = np.eye(size)[np.arange(layout.physicians) % size]
+    traits = np.einsum("kno,nj->nojk", own, is_self) + np.einsum("kno,nj->nojk", of_mates, share)
+    return np.concatenate([population.transpose(1, 2, 0), traits.reshape(*traits.shape[:2], -1)], axis=2)
+
+
+def as_single(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The arrays in float32, in which clinics are simulated."""
+    return tuple(np.asarray(a, np.float32) for a in arrays)
+
+
+def shrunk(each: np.ndarray) -> np.ndarray:
+    """Mean [A, N, O] of ``each`` [A, R, N, O] over runs; differences between physicians are kept as far as they are not
+    noise."""
+    runs = each.shape[1]
+    mean = each.mean(axis=1)
+    middle = mean.mean(axis=1, keepdims=True)
+    noise = each.var(axis=1, ddof=1).mean(axis=1, keepdims=True) / runs
+    between = mean.var(axis=1, ddof=1, keepdims=True) if mean.shape[1] > 1 else noise
+    kept = np.clip(1.0 - noise / np.maximum(between, 1e-30), 0.0, 1.0)
+    return middle + kept * (mean - middle)
+
+
+def places(count: int, layout: Layout) -> np.ndarray:
+    """Where the L unknowns that move a physician stand in the vector of all, int [N, L]."""
+    size, traits = layout.pod_size, len(SEARCHED)
+    pod = np.arange(layout.physicians) // size
+    of_pod = count + pod[:, None] * size * traits + np.arange(size * traits)
+    return np.concatenate([np.broadcast_to(np.arange(count), (layout.physicians, count)), of_pod], axis=1)
+
+
+@jax.jit
+def _second(outputs: Any, target: Target) -> Any:
+    """Second derivative of the negative log-likelihood in each physician's outputs, [N, O, O]; never negative."""
+    return jax.vmap(jax.hessian(negative_log_likelihood), in_axes=(0, 0, 0, 0, 0, None))(outputs, *target)
+
+
+def curvature(outputs: np.ndarray, slopes: np.ndarray, target: Target, place: np.ndarray) -> np.ndarray:
+    """Gauss-Newton curvature [D, D] of the negative log-posterior where the expected outputs are ``outputs`` [N, O]."""
+    second = np.asarray(_second(jnp.asarray(outputs, jnp.float32), target), float)
+    matrix = np.eye(place.max() + 1)
+    for here, slope, curved in zip(place, slopes, second, strict=True):
+        matrix[np.ix_(here, here)] += slope.T @ curved @ slope
+    return matrix
+
+
+def standard_errors(matrix: np.ndarray) -> np.ndarray:
+    """Posterior standard deviations [D] under the Laplace approximation, all unknowns varying together."""
+    factor = cho_factor(matrix, lower=True)
+    return np.sqrt(np.diag(cho_solve(factor, np.eye(len(matrix)))))
