@@ -151,6 +151,7 @@ def simulate(
     """Run one clinic day by day and write all outcomes to a Zarr store."""
     from abm.layout import make_layout
     from abm.outcomes import to_dataset
+    from experiments.results import consolidate
 
     values, layout = _parameters(parameters_file), make_layout(physicians)
     if engine not in ("jax", "mesa"):
@@ -170,10 +171,11 @@ def simulate(
         result = run(values, days, seed, layout=layout)
         data = to_dataset(result.physicians, layout, staff=result.staff)
     data.to_zarr(out_dir, consolidated=False)
+    consolidate(out_dir)
     prevalence = float((data["burned_out"] * data["employed"]).isel(day=-1).sum() / data["employed"].isel(day=-1).sum())
     out.print(f"{days} days of {physicians} physicians ({engine} engine, seed {seed}): {out_dir}")
     out.print(f"burned out on the last day: {prevalence:.0%}")
-    out.print(f"next: xarray.open_zarr({str(out_dir)!r}, consolidated=False) in Python")
+    out.print(f"next: xarray.open_zarr({str(out_dir)!r}) in Python")
 
 
 @app.command()

@@ -44,6 +44,13 @@ def open_results(folder: str | Path) -> xr.Dataset:
     return derive(xr.open_zarr(path, chunks=None))
 
 
+def consolidate(store: Path) -> None:
+    """Let `xarray.open_zarr` open a finished store at once: it warns where metadata are not consolidated."""
+    with warnings.catch_warnings():  # of Zarr, that consolidated metadata are an extension of its format
+        warnings.simplefilter("ignore")
+        zarr.consolidate_metadata(store)
+
+
 class SweepStore:
     """The store of one sweep in its folder.
 
@@ -107,9 +114,7 @@ class SweepStore:
 
     def finish(self) -> Path:
         """Call the store finished: every batch is in it."""
-        with warnings.catch_warnings():  # xarray warns without consolidated metadata, Zarr of their being an extension
-            warnings.simplefilter("ignore")
-            zarr.consolidate_metadata(self.unfinished)
+        consolidate(self.unfinished)
         self.unfinished.rename(self.path)
         self.ledger.unlink()
         return self.path
