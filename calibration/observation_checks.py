@@ -142,11 +142,12 @@ def check_rows(table: pd.DataFrame, problems: Problems, now: dt.datetime | None 
 def _text(column: pd.Series[Any], name: str, problems: Problems) -> pd.Series[Any]:
     """Texts, empty where refused."""
     example = " such as 'physician-007'" if name == "who" else ""
-    values = column.tolist()
-    fine = [isinstance(v, str) and v != "" and v == v.strip() for v in values]
-    problems.add(~np.array(fine, bool), lambda i: f"{name}: met {values[i]!r}, expected a text{example} without "
-                                            "blanks around it")  # fmt: skip
-    return pd.Series([v if ok else "" for v, ok in zip(values, fine, strict=True)], dtype=str)
+    values = column.to_numpy(dtype=object)
+    code, distinct = pd.factorize(values, use_na_sentinel=False)  # a table repeats few texts many times
+    fine = np.array([isinstance(v, str) and v != "" and v == v.strip() for v in distinct], bool)
+    problems.add(~fine[code], lambda i: f"{name}: met {values[i]!r}, expected a text{example} without blanks around it")
+    texts = pd.Series([v if ok else "" for v, ok in zip(distinct, fine, strict=True)], dtype=str)
+    return texts.iloc[code].reset_index(drop=True)
 
 
 def _instants(column: pd.Series[Any], name: str, problems: Problems) -> pd.Series[Any]:

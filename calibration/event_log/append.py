@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sqlite3
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from calibration.sources.base import Refused
 _INCOMING = """
 CREATE TEMP TABLE IF NOT EXISTS incoming (
     n INTEGER PRIMARY KEY, measured_at INTEGER, measure INTEGER, who INTEGER, part TEXT, received_at INTEGER,
-    quality INTEGER, value REAL, position INTEGER
+    quality INTEGER, value REAL
 )"""
 # The facts of the same identity next to a row in order of receipt: an identity may have any number of them.
 _NEIGHBOUR = """
@@ -28,8 +29,8 @@ SELECT f.sequence, i.n, f.received_at, f.quality, f.value FROM temp.incoming i J
     ORDER BY g.received_at {order}, g.quality {order}, g.value {order} LIMIT 1)"""
 _KNOWN = (_NEIGHBOUR.format(than="<=", order="DESC"), _NEIGHBOUR.format(than=">", order="ASC"))
 _STORE = """
-INSERT OR IGNORE INTO fact (measured_at, measure, who, part, received_at, quality, value, ingest, position)
-SELECT measured_at, measure, who, part, received_at, quality, value, ?, position FROM temp.incoming ORDER BY n"""
+INSERT OR IGNORE INTO fact (measured_at, measure, who, part, received_at, quality, value, position, ingest)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _REFUSE = """
 INSERT INTO dead_letter (source, kind, position, field, stream, reason, fields, ingest) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET reason = excluded.reason, ingest = excluded.ingest WHERE settled IS NULL"""
@@ -46,18 +47,35 @@ def store_rows(connection: sqlite3.Connection, rows: Rows, ingest: int) -> np.nd
         return np.zeros(0, int)
     who = _codes(connection, rows.who, "person", "who")
     measure = _codes(connection, rows.measure, "measure", "name")
+    part = pd.factorize(rows.part)[0]
+    columns = [rows.measured_at, measure, who, rows.part, rows.received_at, rows.quality, rows.value, rows.offset]
+    incoming = [column.tolist() for column in columns]
+    known = _known(connection, incoming, _met_before(connection, rows.measured_at))
+    connection.executemany(_STORE, zip(*incoming, itertools.repeat(ingest), strict=False))
+    return _status(_groups([rows.measured_at, measure, who, part]), rows, known)
+
+
+def _met_before(connection: sqlite3.Connection, measured_at: np.ndarray) -> np.ndarray:
+    """Positions of the rows of whose instant the log has a fact: of the others it can know nothing."""
+    code, distinct = pd.factorize(measured_at)
+    if len(distinct) > len(code) / 4:  # not worth asking
+        return np.arange(len(code))
+    query = "SELECT EXISTS (SELECT 1 FROM fact WHERE measured_at = ?)"
+    met = np.array([connection.execute(query, (instant,)).fetchone()[0] for instant in distinct.tolist()], bool)
+    return np.flatnonzero(met[code])
+
+
+def _known(connection: sqlite3.Connection, incoming: list[list[Any]], rows: np.ndarray) -> np.ndarray:
+    """Facts in the log next to the given rows: sequence, a row's position, received_at, quality, value."""
     connection.execute(_INCOMING)
     connection.execute("DELETE FROM temp.incoming")
-    columns = [rows.measured_at, measure, who, rows.part, rows.received_at, rows.quality, rows.value, rows.offset]
+    positions = rows.tolist()
+    columns = incoming if len(positions) == len(incoming[0]) else [[c[i] for i in positions] for c in incoming]
     connection.executemany(
-        "INSERT INTO temp.incoming VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        zip(itertools.count(), *(column.tolist() for column in columns), strict=False),
+        "INSERT INTO temp.incoming VALUES (?, ?, ?, ?, ?, ?, ?, ?)", zip(positions, *columns[:-1], strict=True)
     )
     neighbours = [fact for query in _KNOWN for fact in connection.execute(query)]
-    known = np.array(neighbours, dtype=float).reshape(-1, 5)
-    status = _status(_groups([rows.measured_at, measure, who, pd.factorize(rows.part)[0]]), rows, known)
-    connection.execute(_STORE, (ingest,))
-    return status
+    return np.array(neighbours, dtype=float).reshape(-1, 5)
 
 
 def store_refusals(connection: sqlite3.Connection, refused: Iterable[Refused], source: str, kind: str,

@@ -78,7 +78,7 @@ class CsvSource(Extract):
 
 def _columns(records: list[list[str]], header: list[str], names: list[str]) -> dict[str, np.ndarray]:
     every = list(zip(*records, strict=True)) if records else [()] * len(header)
-    return {name: np.array(every[header.index(name)], dtype=object) for name in names}
+    return {name: np.fromiter(every[header.index(name)], dtype=object, count=len(records)) for name in names}
 
 
 def _decode(block: Block, encoding: str) -> tuple[list[str | None], list[Refused]]:
@@ -109,7 +109,7 @@ def _parse(texts: list[str | None], block: Block, delimiter: str,
             records = list(csv.reader([t for t in texts if t is not None], delimiter=delimiter, strict=True))
         except csv.Error:
             records = []
-        if len(records) == len(texts) and all(len(record) == width for record in records):
+        if len(records) == len(texts) and set(map(len, records)) <= {width}:
             return records, list(range(block.first_line, block.first_line + len(records))), [], 0
     return _parse_slowly(texts, block, delimiter, width)
 

@@ -206,7 +206,7 @@ class _Records:
 def _texts(column: Any) -> np.ndarray:
     """Raw values as texts; what is missing is empty."""
     values = column if isinstance(column, np.ndarray) else np.asarray(column, dtype=object)
-    if values.dtype == object and all(type(v) is str for v in values):
+    if values.dtype == object and set(map(type, values)) <= {str}:
         return values
     return np.array([_as_text(v) for v in values.tolist()], dtype=object)
 
