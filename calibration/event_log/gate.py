@@ -43,6 +43,12 @@ class Rows:
     def __len__(self) -> int:
         return len(self.value)
 
+    @classmethod
+    def none(cls) -> Rows:
+        """No rows."""
+        texts, numbers = np.zeros(0, dtype=object), np.zeros(0, dtype=np.int64)
+        return cls(texts, texts, texts, numbers, texts, numbers, numbers, np.zeros(0), numbers)
+
     def take(self, mask: np.ndarray) -> Rows:
         """Some of them."""
         return Rows(**{f.name: getattr(self, f.name)[mask] for f in dataclasses.fields(self)})
@@ -55,6 +61,8 @@ class Rows:
 def admit(batch: Batch, now: dt.datetime) -> tuple[Rows, list[Refused]]:
     """The rows that are observations received by ``now``, and all that is refused."""
     table = batch.observations.reset_index(drop=True)
+    if table.empty:
+        return Rows.none(), [*map(_bounded, batch.refused)]
     problems = Problems("", "row", np.arange(len(table)))
     part = table[PART] if PART in table.columns else pd.Series("", index=table.index, dtype=object)
     _check_people(table, problems)
@@ -76,7 +84,7 @@ def _check_people(table: pd.DataFrame, problems: Problems) -> None:
     fine = np.array([isinstance(name, str) and is_pseudonym(name) for name in names], bool)
     # the name itself is not shown: it may be a real one
     why = f"who: met a text that is no pseudonym, expected {EXPECTED}; give a pseudonym key so that people are renamed"
-    problems.add(~fine[codes] if len(codes) else [], lambda i: why)
+    problems.add(~fine[codes], lambda i: why)
 
 
 def _check_parts(part: pd.Series[Any], measure: pd.Series[Any], problems: Problems) -> None:
