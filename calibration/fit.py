@@ -27,11 +27,12 @@ from calibration.fit_data import FitData, prepare
 from calibration.fit_result import Fit, FitError, load_fit, save_fit
 from calibration.fit_tables import NINETY, counts_table, effects_table, population_table
 from calibration.progress import Report, progress_bar
-from calibration.rounds import SETTLING, Point, Rounds
+from calibration.rounds import SETTLING, Look, Point, Rounds, Tell
 from calibration.search import loss
 from calibration.simulated import WARM_UP_DAYS
 from calibration.spreads import SPREADS
 from calibration.summaries import EFFECTS, SEARCHED, Plan
+from calibration.target import make_target, unexplained
 
 __all__ = ["FITTED", "Fit", "FitError", "default_names", "fit", "load_fit", "save_fit"]
 
@@ -50,7 +51,7 @@ NOT_FITTED = {
     "leaving_per_year": "observations are used up to a pod's first departure",
 }
 START_SPREAD = 0.7  # prior standard deviations by which further starts are scattered
-FINAL_PAIRS = 4  # pairs of relaxed runs behind the final slopes
+PATIENTS_STEP = 500
 TYPICAL_ROUNDS = 6  # for the progress bar
 
 
@@ -100,15 +101,12 @@ def fit(observations: pd.DataFrame, layout: Layout, *, parameters: Parameters | 
     search = _Search(work)
     with progress_bar("fit", starts * TYPICAL_ROUNDS + SETTLING, progress) as report:
         try:
-            search.run(starts, rounds, report)
+            found, look = search.run(starts, rounds, report)
         except KeyboardInterrupt:
-            search.interrupted = True
+            search.interrupted, found = True, search.best
+            report("interrupted: posterior about the best point so far")
+            look = work.look(work.exact(found, 50), work.differences(found, 50))
         report("posterior")
-        found = search.best
-        at = work.exact(found, 50)
-        look = work.look(found, at, 50, FINAL_PAIRS)
-        if not search.interrupted:
-            found = work.update_spreads(found, look)
         drawn = posterior.draw(work, found, look)
     info = {
         "physicians": layout.physicians, "days": data.days, "warm_up_days": warm_up_days, "seed": seed,
@@ -128,8 +126,8 @@ class _Search:
         self.interrupted = False
         self.starts: list[dict[str, float]] = []
 
-    def run(self, starts: int, rounds: int, report: Report) -> None:
-        """Every start down to where it ends, then rounds about the best."""
+    def run(self, starts: int, rounds: int, report: Report) -> tuple[Point, Look]:
+        """Every start down to where it ends, then rounds about the best; (estimate, how it looks there)."""
         work = self.work
         ends: list[Point] = []
         for number in range(starts):
@@ -141,9 +139,9 @@ class _Search:
             report(f"start {number + 1} of {starts}")
             ends.append(work.descend(start, number, rounds, self._teller(report, f"start {number + 1}", number == 0)))
         self.best = self._better(ends)
-        self.best = work.settle(self.best, self._teller(report, "settling", True))
+        return work.settle(self.best, self._teller(report, "settling", True))
 
-    def _teller(self, report: Report, doing: str, keep: bool) -> Any:
+    def _teller(self, report: Report, doing: str, keep: bool) -> Tell:
         def tell(point: Point, value: float) -> None:
             if keep:
                 self.best = point
@@ -155,7 +153,7 @@ class _Search:
         """The end of lowest loss, all held against what is expected of the first."""
         work = self.work
         first = work.exact(ends[0], 0)
-        target = work.look(ends[0], first, 0).target
+        target = make_target(work.observed, first, work.problem, unexplained(work.observed, first))
         count = len(work.plan.names)
         for number, end in enumerate(ends):
             at = first if number == 0 else work.exact(end, 0)
@@ -206,10 +204,21 @@ def _problem(data: FitData, layout: Layout, base: Parameters, plan: Plan,
         base=jax.tree.map(jnp.float32, base.replace(**driven)),
         centre=jnp.asarray([to_unbounded(getattr(base, n), ENTRIES[n]) for n in plan.names], jnp.float32),
         spread=jnp.asarray([ENTRIES[n].prior_spread for n in plan.names], jnp.float32),
-        layout=dataclasses.replace(layout, seed=0),  # else programs would be compiled for each seed
+        layout=_of_one_shape(layout),
         changes=jax.tree.map(single, iv.as_set(interventions, layout)),
         weights=jnp.asarray(data.prior, jnp.float32),
         answer_day=jnp.asarray(data.answer_day, jnp.int32),
         answer=jnp.asarray(data.answer, jnp.int32),
         answer_weight=jnp.asarray(data.answer_weight, jnp.float32),
     )
+
+
+def _of_one_shape(layout: Layout) -> Layout:
+    """The layout with its patients' arrays filled up to a round size and without a seed, so that programs compiled for
+    one clinic serve others of its size."""
+    size = np.shape(layout.patient_no_show)[1]
+    more = ((0, 0), (0, -size % PATIENTS_STEP))
+    return dataclasses.replace(
+        layout, seed=0, patient_no_show=np.pad(layout.patient_no_show, more),
+        patient_group=np.pad(layout.patient_group, more, mode="wrap"),  # the relaxed engine takes its mean
+    )  # fmt: skip

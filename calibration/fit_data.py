@@ -15,7 +15,6 @@ from calibration.observations import first_monday, person_ids, to_array, validat
 from calibration.quality import prior_working
 from calibration.summaries import DRIVEN, NOT_COMPARED, ORDINAL, WEEK
 
-
 ANSWERS_STEP = 4  # places for answers come in fours, so that programs are compiled for few different numbers of them
 
 

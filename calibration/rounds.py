@@ -8,6 +8,7 @@ round send the steps to and fro about it by their own chance; the mean of the la
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -17,10 +18,10 @@ import numpy as np
 from calibration import forward, quality, search
 from calibration.fit_data import FitData
 from calibration.likelihoods import INTERCEPT_NODES, answers_by_intercept
-from calibration.slopes import as_single, curvature, places, slopes_at, standard_errors
+from calibration.slopes import as_single, curvature, differences, places, slopes_of, standard_errors
 from calibration.spreads import SPREADS, SpreadPosterior, prior_centre, spread_posterior
 from calibration.summaries import SEARCHED, Plan, summarise_observations
-from calibration.target import Expected, Target, expected, index_scale, make_target, unexplained
+from calibration.target import Expected, Target, daily_law, expected, index_scale, make_target, unexplained
 
 RUNS = 16  # exact runs of a clinic of 50; more for smaller ones, so that the pooled covariance rests on as much
 RELAXED_RUNS = 2  # at once, behind every slope
@@ -29,7 +30,10 @@ LONGEST_STEP = 2.0  # prior standard deviations any unknown may move at once: th
 NEAR = 8.0  # promised gain in log-posterior below which a search has arrived: exact runs' chance alone promises half
 SLACK = 5.0  # loss by which a step may end higher than it began: the chance of exact runs
 HALVINGS = 4
+WEIGHED = (0, 3)  # rounds of a search in which the trust in each value is estimated anew
 SETTLING, AVERAGED = 5, 3  # rounds about the best point, and how many of the last make its mean
+FIRST_PAIRS = 2  # pairs of relaxed runs behind the slopes of the first of them
+Tell = Callable[["Point", float], None]
 
 
 @dataclasses.dataclass
@@ -74,45 +78,57 @@ class Rounds:
         return Point(np.zeros(self.place.max() + 1), np.zeros(self.physicians))
 
     # --- one round
-    def exact(self, point: Point, block: int) -> Expected:
-        """What exact runs at ``point`` expect."""
+    def runs_at(self, point: Point, block: int) -> forward.Runs:
+        """Exact runs at ``point``."""
         repeat = lambda a: np.repeat(a[None], self.runs, axis=0)  # noqa: E731
         rows = as_single(repeat(point.unknowns), repeat(point.intercepts))
-        runs = forward.exact_runs(*rows, self.problem, self.seeds(block, self.runs), self.plan)
         self.model_runs += self.runs
-        return expected(runs, self.observed, self.plan)
+        return forward.exact_runs(*rows, self.problem, self.seeds(block, self.runs), self.plan)
 
-    def look(self, point: Point, at: Expected, block: int, pairs: int = 1) -> Look:
-        """Target, slopes and curvature at ``point``, of which ``at`` is what exact runs expect."""
+    def exact(self, point: Point, block: int) -> Expected:
+        """What exact runs at ``point`` expect."""
+        return expected(self.runs_at(point, block), self.observed, self.plan)
+
+    def differences(self, point: Point, block: int) -> np.ndarray:
+        """Slopes of relaxed runs at ``point``, one by one; see `calibration.slopes`."""
+        self.model_runs += RELAXED_RUNS * (1 + len(self.plan.names) + 2 * len(SEARCHED))
+        seeds = self.seeds(block, RELAXED_RUNS)
+        return differences(point.unknowns, point.intercepts, self.problem, seeds, self.plan)
+
+    def look(self, at: Expected, each: np.ndarray) -> Look:
+        """Target, slopes and curvature at a point of which exact runs expect ``at`` and relaxed ones have slopes
+        ``each``."""
         target = make_target(self.observed, at, self.problem, unexplained(self.observed, at))
-        seeds = self.seeds(block, pairs * RELAXED_RUNS).reshape(pairs, RELAXED_RUNS, 2)
-        slopes = slopes_at(point.unknowns, point.intercepts, self.problem, seeds, self.plan)
-        self.model_runs += pairs * RELAXED_RUNS * (1 + len(self.plan.names) + 2 * len(SEARCHED))
+        slopes = slopes_of(each, len(self.plan.names), self.problem.layout)
         return Look(at, target, slopes, curvature(at.outputs, slopes, target, self.place))
+
+    def best_move(self, point: Point, look: Look) -> tuple[np.ndarray, float, float]:
+        """(move to the best point of the clinic as it looks, gain that promises, loss before it)."""
+        outputs = look.expected.outputs
+        move, gain = search.best_move(point.unknowns, outputs, look.slopes, self.place, look.target, look.matrix)
+        return move, gain, search.loss(point.unknowns, outputs, look.target)
 
     def moved(self, point: Point, move: np.ndarray) -> Point:
         """``point`` after a ``move`` [D], no unknown by more than LONGEST_STEP."""
         length = min(1.0, LONGEST_STEP / max(float(np.abs(move).max()), 1e-9))
         return Point(point.unknowns + length * move, point.intercepts)
 
-    def descend(self, point: Point, number: int, rounds: int, tell: Any) -> Point:
-        """Rounds from ``point`` until the promised gain is small. ``tell`` is called with every point reached."""
-        at = self.exact(point, 0)
+    def descend(self, point: Point, number: int, rounds: int, tell: Tell) -> Point:
+        """Rounds from ``point`` until the promised gain is small; ``tell`` is told every point reached."""
         for level in range(rounds):
-            if level in (0, 3):
-                self.weigh(at, LEVELS_OPEN if level == 0 else 0.0)
+            if level in WEIGHED:
+                self.weigh(point, LEVELS_OPEN if level == 0 else 0.0)
+            if level in (0, *WEIGHED):
                 at = self.exact(point, 0)
-            look = self.look(point, at, 0)
-            move, gain = search.best_move(point.unknowns, at.outputs, look.slopes, self.place, look.target, look.matrix)
-            before = search.loss(point.unknowns, at.outputs, look.target)
+            look = self.look(at, self.differences(point, 0))
+            move, gain, before = self.best_move(point, look)
             self.trace.append({"start": number, "round": level, "loss": before, "promised": gain})
-            if gain < NEAR and level > 2:
+            if gain < NEAR and level > max(WEIGHED):
                 break
             for _ in range(1 + HALVINGS):
                 there = self.moved(point, move)
                 now = self.exact(there, 0)
-                after = search.loss(there.unknowns, now.outputs, look.target)
-                if after < before + SLACK:
+                if search.loss(there.unknowns, now.outputs, look.target) < before + SLACK:
                     break
                 move = 0.4 * move
             else:
@@ -121,32 +137,36 @@ class Rounds:
             tell(point, before)
         return point
 
-    def settle(self, point: Point, tell: Any) -> Point:
-        """The mean of the last of SETTLING rounds about the best point, the spreads between people estimated first."""
-        ends = []
+    def settle(self, point: Point, tell: Tell) -> tuple[Point, Look]:
+        """(mean of the last of SETTLING rounds about the best point, how it looks there).
+
+        Spreads between people are estimated in the first rounds. Slopes, which hardly change any more, are gathered.
+        """
+        ends: list[Point] = []
+        self.weigh(point)
+        gathered = np.concatenate([self.differences(point, 1 + k) for k in range(FIRST_PAIRS)], axis=1)
         for level in range(SETTLING):
-            if level == 0:
-                self.weigh(self.exact(point, 0))
-            at = self.exact(point, 1 + level)
-            look = self.look(point, at, 1 + level)
+            block = 1 + FIRST_PAIRS + level
+            gathered = np.concatenate([gathered, self.differences(point, block)], axis=1)
+            at = self.exact(point, block)
+            look = self.look(at, gathered)
             if level < SETTLING - AVERAGED:
                 point = self.update_spreads(point, look)
-                at = self.exact(point, 1 + level)
-            move, gain = search.best_move(point.unknowns, at.outputs, look.slopes, self.place, look.target, look.matrix)
-            before = search.loss(point.unknowns, at.outputs, look.target)
+            move, gain, before = self.best_move(point, look)
             self.trace.append({"start": -1, "round": level, "loss": before, "promised": gain})
             point = Point(self.moved(point, move).unknowns, self.own_intercepts(at))
             ends.append(point)
             tell(point, before)
         last = ends[-AVERAGED:]
-        return Point(np.mean([p.unknowns for p in last], axis=0), np.mean([p.intercepts for p in last], axis=0))
+        mean = Point(np.mean([p.unknowns for p in last], axis=0), np.mean([p.intercepts for p in last], axis=0))
+        look = self.look(self.exact(mean, 50), gathered)
+        return self.update_spreads(mean, look), look
 
     # --- what a round updates
-    def weigh(self, at: Expected, more_variance: float = 0.0) -> None:
-        """New trust in each value, given what the clinic at a point would show."""
-        self.weights = quality.working(
-            self.data.values, self.data.prior, at.daily, at.daily_variance + more_variance, self.plan
-        )
+    def weigh(self, point: Point, more_variance: float = 0.0) -> None:
+        """New trust in each value, given what the clinic at ``point`` would show."""
+        daily, variance = daily_law(self.runs_at(point, 0), self.plan)
+        self.weights = quality.working(self.data.values, self.data.prior, daily, variance + more_variance, self.plan)
         self.problem = self.problem._replace(weights=jnp.asarray(self.weights, jnp.float32))
         self.observed = summarise_observations(self.data.values, self.weights, self.plan)
 

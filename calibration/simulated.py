@@ -50,6 +50,7 @@ def simulate_observations(
     Args:
         physicians: a multiple of five; ignored where a ``layout`` is given.
         seed: of who is who, of the clinic's chance, and of the streams' faults; equal seeds give equal clinics.
+        layout: who works there; a sample of physicians from the population if None.
         warm_up_days: whole weeks simulated before the first observation.
         interventions: their start days count from the first simulated day, the warm-up's.
 
@@ -61,7 +62,7 @@ def simulate_observations(
     if days < 1:
         raise ValueError(f"days: met {days}, expected 1 or more")
     parameters, plan = parameters or Parameters(), plan or ObservationPlan()
-    layout = layout or make_layout(physicians, seed=seed)
+    layout = layout or _sampled(make_layout(physicians, seed=seed))
     run = simulate(parameters, warm_up_days + days, seed, interventions, layout=layout)
     whole = {name: np.asarray(run.physicians[name], float) for name in RECORDED}
     records = {name: values[warm_up_days:] for name, values in whole.items()}
@@ -76,6 +77,17 @@ def simulate_observations(
         baselines=observed.baselines, failed_sensors=observed.failed_sensors, first_day=plan.first_day,
         days=days, warm_up_days=warm_up_days,
     )  # fmt: skip
+
+
+def _sampled(layout: Layout) -> Layout:
+    """The layout with physicians drawn from the population, where `make_layout` spreads their traits evenly.
+
+    A fit takes a clinic's physicians for such a sample; among evenly spread ones it would be surer than it says.
+    """
+    rng = np.random.default_rng([layout.seed, layout.physicians])
+    traits = np.array(layout.traits, float)
+    traits[: layout.physicians, 0] = rng.standard_normal((layout.physicians, len(TRAITS)))
+    return dataclasses.replace(layout, traits=traits)
 
 
 def draw_truth(seed: int, names: Sequence[str], *, base: Parameters | None = None, width: float = 1.0) -> Parameters:

@@ -4,7 +4,7 @@ The relaxed engine is smooth, so a difference on common draws is its derivative 
 runs costs less than one reverse-mode gradient and gives the whole Jacobian, and with it the curvature. A slope along
 one clinic's chance path is a noisy estimate of the slope of the expectation. Its square, the information, would be
 biased upwards by the noise's variance, many times over for a rare event such as absence. So slopes are shrunk towards
-their mean over physicians as far as runs with other draws disagree about the differences (empirical Bayes).
+their mean over physicians, and that towards zero, as far as runs with other draws disagree (empirical Bayes).
 """
 
 from __future__ import annotations
@@ -38,28 +38,31 @@ def _steps(count: int, physicians: int) -> tuple[np.ndarray, np.ndarray]:
     return steps, signs
 
 
-def slopes_at(unknowns: np.ndarray, intercepts: np.ndarray, problem: Problem, seeds: np.ndarray,
-              plan: Plan) -> np.ndarray:  # fmt: skip
-    """Slopes [N, O, L] of each physician's expected outputs at ``unknowns`` [D], from relaxed runs.
+def differences(unknowns: np.ndarray, intercepts: np.ndarray, problem: Problem, seeds: np.ndarray,
+                plan: Plan) -> np.ndarray:  # fmt: skip
+    """Slopes [P + 2 T, R, N, O] of outputs at ``unknowns`` [D] along the directions of :func:`_steps`, one for each of
+    the relaxed runs with ``seeds`` [R, 2]."""
+    steps, _ = _steps(len(plan.names), problem.layout.physicians)
+    outputs = np.asarray(relaxed_outputs(*as_single(unknowns + steps, intercepts), problem, seeds, plan), float)
+    return (outputs[1:] - outputs[0]) / DIFFERENCE
 
-    L unknowns: the population parameters, then the traits of the pod's members in their order. Other pods' traits are
-    taken to move nothing. ``seeds`` [K, R, 2] are used R (two or more) at once.
+
+def slopes_of(each: np.ndarray, count: int, layout: Layout) -> np.ndarray:
+    """Slopes [N, O, L] of each physician's expected outputs, from :func:`differences` of two or more runs.
+
+    L unknowns: ``count`` population parameters, then the traits of the pod's members in their order. Other pods' traits
+    are taken to move nothing.
     """
-    count, layout = len(plan.names), problem.layout
-    steps, signs = _steps(count, layout.physicians)
-    points = as_single(unknowns + steps, intercepts)
-    outputs = np.concatenate([relaxed_outputs(*points, problem, some, plan) for some in seeds], axis=1, dtype=float)
-    each = (outputs[1:] - outputs[0]) / DIFFERENCE  # [P + 2 T, K R, N, O]
+    _, signs = _steps(count, layout.physicians)
     apart, together = each[count::2], each[count + 1 :: 2]
     # own slope * sign + mates' slope * mean sign of the mates = difference, in both runs
     size = layout.pod_size
     mates = (signs[0].reshape(-1, size).sum(axis=1).repeat(size) - signs[0]) / max(size - 1, 1)
     own = (apart - mates[:, None] * together) / (signs[0] - mates)[:, None]
     population, own, of_mates = shrunk(each[:count]), shrunk(own), shrunk(together - own)
-    share = np.full((size, size), 1.0 / max(size - 1, 1)) - np.eye(size) / max(size - 1, 1)
-    share = share[np.arange(layout.physicians) % size]  # [N, size]: of each member among the mates
-    is_self = np.eye(size)[np.arange(layout.physicians) % size]
-    traits = np.einsum("kno,nj->nojk", own, is_self) + np.einsum("kno,nj->nojk", of_mates, share)
+    share = (np.ones((size, size)) - np.eye(size)) / max(size - 1, 1)
+    place = np.arange(layout.physicians) % size
+    traits = np.einsum("kno,nj->nojk", own, np.eye(size)[place]) + np.einsum("kno,nj->nojk", of_mates, share[place])
     return np.concatenate([population.transpose(1, 2, 0), traits.reshape(*traits.shape[:2], -1)], axis=2)
 
 
@@ -69,15 +72,17 @@ def as_single(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def shrunk(each: np.ndarray) -> np.ndarray:
-    """Mean [A, N, O] of ``each`` [A, R, N, O] over runs; differences between physicians are kept as far as they are not
-    noise."""
-    runs = each.shape[1]
+    """Mean [A, N, O] of ``each`` [A, R, N, O] over runs, less what runs with other draws show to be noise.
+
+    Differences between physicians shrink towards their mean, and the mean towards zero.
+    """
     mean = each.mean(axis=1)
+    physicians = mean.shape[1]
     middle = mean.mean(axis=1, keepdims=True)
-    noise = each.var(axis=1, ddof=1).mean(axis=1, keepdims=True) / runs
-    between = mean.var(axis=1, ddof=1, keepdims=True) if mean.shape[1] > 1 else noise
-    kept = np.clip(1.0 - noise / np.maximum(between, 1e-30), 0.0, 1.0)
-    return middle + kept * (mean - middle)
+    noise = each.var(axis=1, ddof=1).mean(axis=1, keepdims=True) / each.shape[1]  # variance of one mean
+    between = mean.var(axis=1, ddof=1, keepdims=True) if physicians > 1 else noise
+    part = lambda chance, total: np.clip(1.0 - chance / np.maximum(total, 1e-30), 0.0, 1.0)  # noqa: E731
+    return part(noise / physicians, middle**2) * middle + part(noise, between) * (mean - middle)
 
 
 def places(count: int, layout: Layout) -> np.ndarray:

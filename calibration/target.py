@@ -44,26 +44,20 @@ class Expected:
     pairs: np.ndarray  # [S, S]: degrees of freedom behind each of its entries
     relative_spread: np.ndarray  # [N, S]: a physician's standard deviation relative to the pooled one
     index_variance: float  # of the latent burnout index about its mean of the day
-    daily: np.ndarray  # [M, days, N]: expected value of each day
-    daily_variance: np.ndarray  # [M]: of a day's value about it, relative to its square
     runs: int
 
 
 def expected(runs: Runs, observed: Observed, plan: Plan) -> Expected:
     """Means and chance of exact ``runs``."""
-    outputs, on_duty = np.asarray(runs.outputs, float), np.asarray(runs.on_duty, float)
+    outputs = np.asarray(runs.outputs, float)
     count = len(outputs)
     there = observed.counts > 0
     deviation = (outputs - outputs.mean(axis=0))[..., : plan.size] * there
     pairs = np.maximum((count - 1) * (there.T.astype(float) @ there), 1.0)
-    daily, variance = zip(
-        *(_daily(np.asarray(runs.daily[:, m], float), on_duty if per_session_day(MEASURES[name]) else None)
-          for m, name in enumerate(plan.measures)), strict=True
-    )  # fmt: skip
     covariance = np.einsum("rns,rnt->st", deviation, deviation, optimize=True) / pairs
     return Expected(
         outputs.mean(axis=0), covariance, pairs, _relative_spread(deviation, np.diag(covariance), observed),
-        float(np.asarray(runs.index, float).var(axis=0, ddof=1).mean()), np.stack(daily), np.array(variance), count,
+        float(np.asarray(runs.index, float).var(axis=0, ddof=1).mean()), count,
     )  # fmt: skip
 
 
@@ -86,6 +80,17 @@ def _relative_spread(deviation: np.ndarray, pooled: np.ndarray, observed: Observ
         kept = max(1.0 - noise / max(float(ratio.var(ddof=1)), 1e-12), 0.0)
         result[np.ix_(seen, here)] = np.sqrt(np.maximum(1.0 + kept * (ratio - 1.0), 0.1))[:, None]
     return result
+
+
+def daily_law(runs: Runs, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+    """What exact ``runs`` expect of single days: means [M, days, N], and the values' variance relative to their square,
+    [M]."""
+    on_duty = np.asarray(runs.on_duty, float)
+    laws = [
+        _daily(np.asarray(runs.daily[:, m], float), on_duty if per_session_day(MEASURES[name]) else None)
+        for m, name in enumerate(plan.measures)
+    ]
+    return np.stack([mean for mean, _ in laws]), np.array([variance for _, variance in laws])
 
 
 def _daily(values: np.ndarray, there: np.ndarray | None) -> tuple[np.ndarray, float]:
