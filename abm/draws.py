@@ -93,7 +93,12 @@ def uniform(word: Any, dtype: Any, xp: Any) -> Any:
 
 def normal(word: Any, dtype: Any, xp: Any) -> Any:
     """Standard normal from the upper 16 bits of a word."""
-    return xp.asarray(NORMAL_TABLE, dtype)[(word >> xp.uint32(16)).astype(xp.int32)]
+    return xp.asarray(NORMAL_TABLE, dtype)[normal_cell(word, xp)]
+
+
+def normal_cell(word: Any, xp: Any) -> Any:
+    """Cell of NORMAL_TABLE that a word falls into."""
+    return (word >> xp.uint32(16)).astype(xp.int32)
 
 
 def normal_of_uniform(u: Any, dtype: Any, xp: Any) -> Any:
@@ -101,10 +106,13 @@ def normal_of_uniform(u: Any, dtype: Any, xp: Any) -> Any:
     return xp.asarray(NORMAL_TABLE, dtype)[(u * NORMAL_LEVELS).astype(xp.int32)]
 
 
-def middle_cell(rank: Any, size: Any) -> Any:
-    """Cell of NORMAL_TABLE at the middle of ``rank`` among ``size`` equally likely ranks; integers, so without
-    rounding."""
-    return (2 * rank + 1) * NORMAL_LEVELS // (2 * size)
+def middle_cell(rank: Any, size: Any, xp: Any = np) -> Any:
+    """Cell of NORMAL_TABLE at the middle of ``rank`` among ``size`` equally likely ranks.
+
+    In float32 it may be the cell beside.
+    """
+    # the quarter keeps clear of rounding: without it the quotient is a whole number or at least 1 / size away from one
+    return xp.floor(((rank + 0.5) * NORMAL_LEVELS + 0.25) / size).astype(xp.int32)
 
 
 class DayDraws(NamedTuple):
@@ -156,16 +164,38 @@ def request_words(seed: Any, physician: Any, weekday_number: Any, index: Any, xp
 MAX_COUNT = 96  # Poisson counts are truncated here: below 1e-5 of the mass at a rate of 60 a day
 
 
+TERMS_AT_ONCE = 8  # terms of the series between two looks at whether all counts are found
+
+
 def poisson_quantile(u: Any, rate: Any, xp: Any) -> Any:
-    """Smallest count whose Poisson distribution function reaches ``u``; arrays, by adding up the series."""
-    probability = xp.exp(-rate)
-    cumulative = probability
-    count = xp.zeros_like(cumulative)
-    for k in range(1, MAX_COUNT + 1):
-        count = count + (u > cumulative)
-        probability = probability * rate / k
-        cumulative = cumulative + probability
-    return count
+    """Smallest count whose Poisson distribution function reaches ``u``; arrays, by adding up the series.
+
+    No gradient in JAX: counts are steps.
+    """
+    # in float32 the series sums up to one only within some rounding errors
+    u = xp.minimum(u, 1.0 - 64.0 * xp.finfo(rate.dtype).eps)
+
+    def unfinished(carry: tuple[Any, ...]) -> Any:
+        first, _, _, cumulative = carry
+        return (first < MAX_COUNT) & xp.any(u > cumulative)
+
+    def add_terms(carry: tuple[Any, ...]) -> tuple[Any, ...]:
+        first, count, probability, cumulative = carry
+        for k in range(1, TERMS_AT_ONCE + 1):
+            count = count + (u > cumulative)
+            probability = probability * rate / (first + k)
+            cumulative = cumulative + probability
+        return first + TERMS_AT_ONCE, count, probability, cumulative
+
+    at_zero = xp.exp(-rate)
+    carry = (xp.zeros((), rate.dtype), xp.zeros_like(at_zero), at_zero, at_zero)
+    if xp is not np:
+        import jax
+
+        return jax.lax.while_loop(unfinished, add_terms, carry)[1]
+    while unfinished(carry):
+        carry = add_terms(carry)
+    return carry[1]
 
 
 def poisson_quantile_scalar(u: float, rate: float) -> float:

@@ -16,6 +16,7 @@ expectation (as far as the stand-ins' laws go):
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -24,6 +25,7 @@ import jax.numpy as jnp
 from abm import draws
 from abm.layout import Layout
 from abm.parameters import Parameters
+from abm.population.fusion import look_up, replicates_side_by_side
 from abm.rules import burnout
 
 HAPPENS_WIDTH = 0.05  # of the widest ramp that keeps the mean
@@ -61,17 +63,40 @@ def calendar_days_back(weekdays: Any, weekday: Any) -> Any:
     return weekdays + 2.0 * jnp.maximum(whole + jnp.minimum(5.0 * (weeks - whole), 1.0), 0.0)
 
 
-def ages(history: Any, position: Any) -> tuple[Any, Any]:
-    """For positions [N, K] of the waiting lists: weekdays since the request, and the position at which its day
-    began."""
+@replicates_side_by_side
+def ages(history: Any, newest_row: Any, served: Any, slot: Any) -> tuple[Any, Any]:
+    """Weekdays since the request, and number of requests before that day's first, both [N, K].
 
-    def look(carry: tuple[Any, Any], row: Any) -> tuple[tuple[Any, Any], None]:
-        count, base = carry
-        later = row[:, None] > position
-        return (count + later, jnp.maximum(base, jnp.where(later, 0.0, row[:, None]))), None
+    They are looked up for the ``slot``-th [N, K] request after the first ``served`` [N] ones. ``history`` [N, A] is a
+    ring of requests at the end of each weekday; ``newest_row`` [N] holds yesterday's.
+    """
+    history, served = jax.lax.stop_gradient((history, served))  # ages are steps
+    position = (served[:, None] + slot) + 0.5
+    physician, days = jnp.arange(history.shape[0]), history.shape[1]
 
-    start = (jnp.zeros(position.shape, position.dtype), jnp.zeros_like(position))
-    return jax.lax.scan(look, start, history, unroll=11)[0]
+    def row(age: Any) -> Any:
+        """[N]: requests by the end of the weekday ``age`` weekdays before yesterday, or of the oldest there is."""
+        index = newest_row - jnp.minimum(age, days - 1)
+        return history[physician, jnp.where(index < 0, index + days, index)]
+
+    def look(carry: tuple[Any, ...]) -> tuple[Any, ...]:
+        looked, requests, age, before = carry
+        later = requests[:, None] > position
+        before = jnp.maximum(before, jnp.where(later, 0.0, requests[:, None]))
+        return looked + 1, row(looked + 1), age + later, before
+
+    # days on which all of these requests were still to come need no look
+    since = (history > position[:, -1:]).sum(axis=1)
+    age = jnp.zeros_like(position) + since[:, None]
+    carry = (since, row(since), age, jnp.zeros_like(position))
+    carry = jax.lax.while_loop(lambda c: jnp.any(c[1] > position[:, 0]), look, carry)
+    return look(carry)[2:]
+
+
+@replicates_side_by_side
+def poisson_quantile(u: Any, rate: Any) -> Any:
+    """`draws.poisson_quantile`, a step function: its gradient is zero."""
+    return draws.poisson_quantile(*jax.lax.stop_gradient((u, rate)), jnp)
 
 
 class Exact:
@@ -81,8 +106,7 @@ class Exact:
 
     @staticmethod
     def count(u: Any, rate: Any) -> Any:
-        # the barrier keeps XLA from fusing (and so repeating) the series in each place that reads the count
-        return jax.lax.optimization_barrier(draws.poisson_quantile(u, rate, jnp))
+        return poisson_quantile(u, rate)
 
     @staticmethod
     def happens(u: Any, probability: Any) -> Any:
@@ -105,28 +129,30 @@ class Exact:
 
     @staticmethod
     def booked(state: Any, routine: Any, slot: Any, day: Day, layout: Layout, p: Parameters) -> Booked:
-        position = state.served[:, None] + slot + 0.5
-        age, base = ages(state.history, position)
+        dtype, rows = state.served.dtype, state.history.shape[1]
+        every = jnp.zeros((layout.physicians, 1), dtype)
+        newest_row = (day.weekday_number - 1) % rows + jnp.zeros(layout.physicians, jnp.int32)
+        age, before = ages(state.history, newest_row, state.served, slot + every)
         is_routine = slot < routine[:, None]
-        age = jnp.where(is_routine, age, 0.0).astype(jnp.int32)
-        requested = day.weekday_number - age
-        lead = (calendar_day(day.weekday_number) - calendar_day(requested)).astype(position.dtype)
-        index = jnp.where(is_routine, position - base, draws.SAME_DAY_INDEX + slot - routine[:, None])
+        age = jnp.where(is_routine, age, 0.0)
+        lead = calendar_days_back(age, day.weekday_number % 5)
+        index = jnp.where(
+            is_routine, state.served[:, None] + slot - before, draws.SAME_DAY_INDEX + slot - routine[:, None]
+        )
         physician = jnp.arange(layout.physicians, dtype=jnp.uint32)[:, None]
+        requested = day.weekday_number - age.astype(jnp.int32)
         word = draws.request_words(day.seed, physician, requested, index.astype(jnp.uint32), jnp)[0]
         # a member's share of the panel's requests is the mass of its complexity cell after selection
         shift = p.request_complexity_exponent * p.patient_complexity_spread
-        chosen = jax.scipy.special.ndtr(jnp.asarray(draws.NORMAL_TABLE, position.dtype) + shift)
-        size = jnp.asarray(layout.panel_size)[:, None]
-        rank = jnp.minimum((chosen[(word >> 16).astype(jnp.int32)] * size).astype(jnp.int32), size - 1)
-        cell = draws.middle_cell(rank, size)
-        row = jnp.arange(layout.physicians)[:, None]
-        return Booked(
-            lead,
-            jnp.asarray(draws.NORMAL_TABLE, position.dtype)[cell],
-            jnp.asarray(layout.patient_no_show)[row, rank].astype(position.dtype),
-            jnp.asarray(layout.patient_group)[row, rank].astype(position.dtype),
-        )
+        normals = jnp.asarray(draws.NORMAL_TABLE, dtype)
+        chosen = 0.5 + 0.5 * jax.lax.erf((look_up(normals, draws.normal_cell(word, jnp)) + shift) * math.sqrt(0.5))
+        size = jnp.asarray(layout.panel_size, dtype)[:, None]
+        rank = jnp.minimum(jnp.floor(chosen * size), size - 1.0)
+        complexity = look_up(normals, draws.middle_cell(rank, size, jnp))
+        traits, groups = (jnp.asarray(a).reshape(-1) for a in (layout.patient_no_show, layout.patient_group))
+        member = traits.size // layout.physicians * physician.astype(jnp.int32) + rank.astype(jnp.int32)
+        no_show_trait, disadvantaged = (look_up(of_all, member).astype(dtype) for of_all in (traits, groups))
+        return Booked(lead, complexity, no_show_trait, disadvantaged)
 
 
 class Relaxed:
@@ -170,7 +196,8 @@ class Relaxed:
     @staticmethod
     def booked(state: Any, routine: Any, slot: Any, day: Day, layout: Layout, p: Parameters) -> Booked:
         position = state.served[:, None] + slot + 0.5
-        before = jnp.roll(state.history, 1, axis=0)
+        history = state.history.T
+        before = jnp.roll(history, 1, axis=0)
 
         def look(total: Any, rows: tuple[Any, Any]) -> tuple[Any, None]:
             row, previous = rows
@@ -178,7 +205,7 @@ class Relaxed:
             share = (row[:, None] - position) / width[:, None] + 0.5
             return total + jnp.clip(share, 0.0, 1.0), None
 
-        age = jax.lax.scan(look, jnp.zeros_like(position), (state.history, before))[0]
+        age = jax.lax.scan(look, jnp.zeros_like(position), (history, before))[0]
         physician = jnp.arange(layout.physicians, dtype=jnp.uint32)[:, None]
         index = draws.STAND_IN_INDEX + slot.astype(jnp.uint32)
         word = draws.request_words(day.seed, physician, day.weekday_number, index, jnp)

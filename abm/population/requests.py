@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from abm.draws import DayDraws
 from abm.layout import Layout
 from abm.parameters import Parameters
+from abm.population.fusion import once
 from abm.population.modes import Booked, Day
 from abm.population.staffing import pod_sum
 from abm.population.state import ClinicState
@@ -43,7 +44,7 @@ def book_visits(state: ClinicState, lever: dict[str, Any], filled: Any, on_duty:
     sessions_a_week = jnp.asarray(layout.session_days, dtype).sum(axis=1)
     weekly_routine = (1.0 - p.same_day_share) * slots_mean * sessions_a_week
     # requests older than the booking horizon lapse
-    still_open = jnp.maximum(state.served, state.history[day.weekday_number % state.history.shape[0]])
+    still_open = jnp.maximum(state.served, state.history[:, day.weekday_number % state.history.shape[1]])
     expired = still_open - state.served
     state = state._replace(served=still_open)
     waiting = state.joined - still_open
@@ -58,7 +59,7 @@ def book_visits(state: ClinicState, lever: dict[str, Any], filled: Any, on_duty:
 
     slots = mode.whole(draw.rounding, slots_mean * on_duty)
     kept_free = mode.whole(draw.same_day_rounding, p.same_day_share * slots)
-    same_day, routine = booking.fill_slots(slots, kept_free, urgent, waiting, jnp)
+    same_day, routine = once(booking.fill_slots(slots, kept_free, urgent, waiting, jnp))
     slot = jnp.arange(layout.slots_max, dtype=dtype)
     booked = jnp.clip((same_day + routine)[:, None] - slot, 0.0, 1.0)
     who = mode.booked(state, routine, slot, day, layout, p)

@@ -129,5 +129,5 @@ def clinic_day(state: ClinicState, number: Any, p: Parameters, seed: Any, change
         state,
     )
     after, record, staff = night(state, work, levers, changes, draw, number, layout, p, rules, mode)
-    row = day.weekday_number % state.history.shape[0]
-    return after._replace(history=after.history.at[row].set(after.joined)), (record, staff)
+    column = day.weekday_number % state.history.shape[1]
+    return after._replace(history=after.history.at[:, column].set(after.joined)), (record, staff)

@@ -28,7 +28,7 @@ class ClinicState(NamedTuple):
     backlog: Minutes  # each [N]: minutes
     joined: Any  # [N]: requests that ever joined the waiting list
     served: Any  # [N]: requests that ever left it
-    history: Any  # [A, N]: `joined` at the end of each of the last A weekdays (ring, row = weekday number mod A)
+    history: Any  # [N, A]: `joined` at the end of each of the last A weekdays (ring, column = weekday number mod A)
     unmet: Any  # [N]: patients with unmet need
     load: Any  # [N]: trailing mean of daily work minutes, as old as the twin's picture of it
 
@@ -57,7 +57,7 @@ def initial_state(parameters: Parameters, layout: Layout, changes: int, dtype: A
         backlog=Minutes(zero, zero, zero),
         joined=zero,
         served=zero,
-        history=jnp.zeros((BOOKING_HORIZON_WEEKDAYS, physicians), dtype),
+        history=jnp.zeros((physicians, BOOKING_HORIZON_WEEKDAYS), dtype),
         unmet=zero,
         load=full(p.session_minutes, physicians),
     )

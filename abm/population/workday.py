@@ -127,10 +127,9 @@ def _session(state: ClinicState, booked: Appointments, lever: dict[str, Any], he
     scheduled = p.session_minutes * (1.0 - lever["session_removed"])
     desk = jnp.minimum(lever["protected_minutes"], scheduled)
     slot_minutes = (scheduled - desk) / jnp.maximum(booked.slots_mean, 1.0)
-    appointment = slot_minutes[:, None] * jnp.arange(layout.slots_max, dtype=visit.dtype)
     extra = lever["assistants"].reshape(layout.pods, -1).mean(axis=1)
     assistants = staffing.count_here(here, layout, staffing.ASSISTANT) + extra
-    held = hold_session(booked.kept, appointment, rooming, visit, assistants, p.session_minutes, extra_places, layout)
+    held = hold_session(booked.kept, slot_minutes, rooming, visit, assistants, p.session_minutes, extra_places, layout)
     overrun = jnp.maximum(held.last_end - scheduled, 0.0) * on_duty
     return Session(
         scheduled,
@@ -139,7 +138,7 @@ def _session(state: ClinicState, booked: Appointments, lever: dict[str, Any], he
         jnp.maximum(scheduled + overrun - held.visit_minutes, 0.0) * on_duty,
         held.visit_minutes,
         held.wait_minutes,
-        (booked.kept * rooming).sum(axis=1),
+        held.rooming_minutes,
         (booked.kept * complexity).sum(axis=1),
         jnp.exp(p.efficiency_spread * trait(doctors, "efficiency")) * slow[:n] * newcomer,
     )

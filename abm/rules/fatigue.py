@@ -32,7 +32,7 @@ def sleep_hours(evening_work_hours: Number, fatigue_at_bedtime: Number, noise: N
     """
     log_loss = loss_per_evening_hour * evening_work_hours + loss_fatigue * fatigue_at_bedtime
     wanted = base_hours * xp.exp(-log_loss + spread * noise - 0.5 * spread * spread)
-    return wanted / (1.0 + (wanted / 11.0) ** 8) ** 0.125
+    return wanted / xp.sqrt(xp.sqrt(xp.sqrt(1.0 + (wanted / 11.0) ** 8)))
 
 
 def slowing(fatigue: Number, effect: Number, xp: Any) -> Number:
