@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterable
-from itertools import groupby
+from itertools import batched, groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from calibration.pseudonyms import Pseudonyms
 
 SHOWN_LETTERS = 20
+RETRIED_AT_ONCE = 10_000  # in one transaction
 EXTRACTS = ("csv", "ndjson", "parquet")  # kinds whose refused records are tried again with a mapping
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
@@ -88,7 +89,7 @@ def ingest(
             receipt = _with_progress(opened, source, quiet)
             refused += receipt.total.refused
             _show(receipt)
-        waiting = sum(1 for _ in opened.dead_letters())
+        waiting = sum(number for _, _, number in opened.waiting())
     if waiting:
         out.print(f"{waiting:,} refused records wait in the log: clinictwin dead-letters {escape(str(log))}")
     if strict and refused:
@@ -130,19 +131,14 @@ def dead_letters(
     from calibration.event_log import EventLog
 
     with EventLog(log) as opened:
-
-        def waiting() -> list[DeadLetter]:
-            return [letter for letter in opened.dead_letters() if source is None or letter.source == source]
-
-        letters = waiting()
         if retry:
-            _retry(opened, letters, mapping, timezone)
+            _retry(opened, source, mapping, timezone)
         if dismiss:
-            opened.dismiss(letters)
-            out.print(f"dismissed {len(letters):,} refused records; the log keeps them as settled")
-        letters = waiting()
-    _list(letters, show)
-    if strict and letters:
+            opened.dismiss(opened.dead_letters(source))
+            out.print("dismissed; the log keeps them as settled")
+        waiting = [entry for entry in opened.waiting() if source is None or entry[0] == source]
+        _list(waiting, islice(opened.dead_letters(source), show), show)
+    if strict and waiting:
         raise typer.Exit(1)
 
 
@@ -201,19 +197,22 @@ def _show(receipt: Receipt) -> None:
         err.print(f"[bold red]refused[/]: {escape(receipt.stopped)}")
 
 
-def _list(letters: list[DeadLetter], show: int) -> None:
-    if not letters:
+def _list(waiting: list[tuple[str, str, int]], letters: Iterable[DeadLetter], show: int) -> None:
+    if not waiting:
         out.print("no refused records wait")
         return
-    for (source, stream), number in Counter((letter.source, letter.stream) for letter in letters).most_common():
-        out.print(f"{escape(source)}: {number:,} refused records" + (f" of stream {stream}" if stream else ""))
-    for letter in letters[:show]:
+    for source, stream, number in waiting:
+        out.print(
+            f"{escape(_printable(source))}: {number:,} refused records" + (f" of stream {stream}" if stream else "")
+        )
+    for letter in letters:
         column = f", column {letter.field}" if letter.field else ""
         again = "" if letter.fields is not None else " [ingest the source anew]"
         text = f"{letter.number}: {letter.source}, record {letter.offset}{column}: {letter.reason}{again}"
         out.print(escape(_printable(text)))
-    if len(letters) > show:
-        out.print(f"... and {len(letters) - show:,} more")
+    total = sum(number for _, _, number in waiting)
+    if total > show:
+        out.print(f"... and {total - show:,} more")
 
 
 def _printable(text: str) -> str:
@@ -221,24 +220,23 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def _retry(log: EventLog, letters: Iterable[DeadLetter], mapping: Path | None, timezone: str | None) -> None:
+def _retry(log: EventLog, source: str | None, mapping: Path | None, timezone: str | None) -> None:
     from calibration.sources import load_mapping
     from calibration.sources.retry import as_observations, with_mapping
     from calibration.sources.times import check_zone
 
     zone = None if timezone is None else check_zone(timezone)
     again = None if mapping is None else with_mapping(load_mapping(mapping), zone)
-
-    def key(letter: DeadLetter) -> tuple[str, str]:
-        return letter.source, letter.kind
-
-    for (name, kind), group in groupby(sorted(letters, key=key), key=key):
-        waiting = [letter for letter in group if letter.fields is not None]
-        if not waiting:
-            continue
+    tried: Counter[str] = Counter()
+    came_in: Counter[str] = Counter()
+    letters = (letter for letter in log.dead_letters(source) if letter.fields is not None)
+    for (name, kind), group in groupby(letters, key=lambda letter: (letter.source, letter.kind)):
         if kind in EXTRACTS and again is None:
-            out.print(f"{escape(name)}: not tried again; an extract's records need the mended --mapping")
-            continue
-        counts = log.retry(waiting, again if kind in EXTRACTS and again is not None else as_observations)
-        came_in = sum(c.read - c.refused for c in counts.values())
-        out.print(f"{escape(name)}: {came_in:,} observations of {len(waiting):,} refused records came in")
+            raise ValueError(f"--mapping: missing; the refused records of {name} need the mended mapping")
+        how = again if kind in EXTRACTS and again is not None else as_observations
+        for some in batched(group, RETRIED_AT_ONCE):
+            counts = log.retry(some, how)
+            tried[name] += len(some)
+            came_in[name] += sum(c.read - c.refused for c in counts.values())
+    for name, number in tried.items():
+        out.print(f"{escape(name)}: {came_in[name]:,} observations of {number:,} refused records came in")

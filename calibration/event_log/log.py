@@ -15,7 +15,7 @@ import pandas as pd
 
 from calibration.event_log import append, read
 from calibration.event_log.counts import Receipt, StreamCounts, count
-from calibration.event_log.dead_letters import DeadLetter, read_dead_letters, renew, settle
+from calibration.event_log.dead_letters import DeadLetter, count_waiting, read_dead_letters, renew, settle
 from calibration.event_log.gate import admit
 from calibration.event_log.schema import LogError, connect
 from calibration.observation_checks import QUALITIES
@@ -161,9 +161,13 @@ class EventLog(View):
         latest = now or dt.datetime.now(dt.UTC) + CLOCK_SKEW
         return self._append(batch, (source, kind), self._begin(source, kind), latest)
 
-    def dead_letters(self, *, settled: bool = False) -> Iterator[DeadLetter]:
+    def dead_letters(self, source: str | None = None, *, settled: bool = False) -> Iterator[DeadLetter]:
         """The refused records that wait, in order of arrival; with ``settled`` also those that came in since."""
-        return read_dead_letters(self._connection, settled=settled)
+        return read_dead_letters(self._connection, source, settled=settled)
+
+    def waiting(self) -> list[tuple[str, str, int]]:
+        """How many refused records wait: (source, stream, number), most first; the stream is empty if not known."""
+        return count_waiting(self._connection)
 
     def retry(self, letters: Iterable[DeadLetter], again: Callable[[list[DeadLetter]], Batch], *,
               now: dt.datetime | None = None) -> dict[str, StreamCounts]:  # fmt: skip

@@ -85,6 +85,23 @@ def test_kill_at_random_moments(material, tmp_path):
     print(f"{kills} kills, {amid} of them amid the material; {finished + 1} ingests completed")
 
 
+def test_two_processes_may_ingest_at_once(material, tmp_path):
+    context = multiprocessing.get_context("forkserver")
+    begun = context.Event()
+    text = material.read_text().splitlines(keepends=True)
+    halves = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    halves[0].write_text("".join(text[:1200]))
+    halves[1].write_text("".join([text[0], *text[1000:]]))  # some lines in both
+    work = [(half, tmp_path / "both") for half in halves] + [(material, tmp_path / "alone")]
+    children = [context.Process(target=ingest, args=(*paths, begun)) for paths in work]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+    assert [child.exitcode for child in children] == [0, 0, 0]
+    assert contents(tmp_path / "both")[:2] == contents(tmp_path / "alone")[:2]
+
+
 def facts_left(log, folder):
     """How many facts a killed ingest left, read from a copy: the log itself stays as the kill left it."""
     folder.mkdir(exist_ok=True)
