@@ -24,7 +24,10 @@ PER_YEAR, USD, LOGIT, LOG = "1/year", "USD", "logit", "log"
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """What the table says of one parameter. ``without_effect_on`` maps an outcome to the reason why it cannot move it."""
+    """What the table says of one parameter.
+
+    ``without_effect_on`` maps outcomes ("*": all, "* except a b": all but these) to the reason why it cannot move them.
+    """
 
     name: str
     meaning: str
@@ -36,6 +39,14 @@ class Entry:
     source: str
     streams: tuple[str, ...]
     without_effect_on: Mapping[str, str]
+
+    def why_without_effect_on(self, outcome: str) -> str | None:
+        """Why this parameter cannot move ``outcome`` (a name of `abm.outcomes`, of staff with the prefix ``staff_``)."""
+        for outcomes, reason in self.without_effect_on.items():
+            every, _, exceptions = outcomes.partition(" except ")
+            if every == outcome or (every == "*" and outcome not in exceptions.split()):
+                return reason
+        return None
 
 
 def _p(
@@ -59,7 +70,11 @@ def _p(
 
 
 _FIT = "fitted to EVIDENCE rows marked hold: "
-_READ_OUT = {"*": "a read-out only: nothing in the clinic reacts to it"}
+_NOTHING_REACTS = "a read-out only: nothing in the clinic reacts to it"
+_CONTINUITY = {"*": "only patients' continuity reads it, and " + _NOTHING_REACTS}
+_TASK_LOAD = {"* except task_load task_load_per_session_day": _NOTHING_REACTS}
+_TURNOVER_COST = {"* except turnover_cost": _NOTHING_REACTS}
+_VISIT_REVENUE = {"* except visit_revenue": _NOTHING_REACTS}
 _NO_SHOW = "fitted to Medical Appointment No Shows (Vitoria 2016, 2,000 appointments) by `clinictwin fit-no-show`"
 
 
@@ -175,7 +190,7 @@ class Parameters:
     leaving_burnout_ratio: float = _p(2.24, SHARE, 0.5, 8, "hazard ratio of leaving when burned out", "E17: 21 % against 10 % in 2 years", "roster", 0.4)
     leaving_exhaustion_effect: float = _p(0.3, LOG, 0.0, 3.0, "log-hazard of leaving per unit of exhaustion above one half", ASSUMED, "roster")
     hire_days: float = _p(150.0, DAYS, 10, 500, "mean days until a physician's vacancy is filled", ASSUMED, "roster")
-    continuity_days: float = _p(365.0, DAYS, 30, 2000, "time constant with which a physician and a panel come to know each other", ASSUMED, "", 0.5, _READ_OUT)
+    continuity_days: float = _p(365.0, DAYS, 30, 2000, "time constant with which a physician and a panel come to know each other", ASSUMED, "", 0.5, _CONTINUITY)
     newcomer_slowing: float = _p(0.3, LOG, 0.0, 1.0, "log-slowing of a newcomer on the first day", ASSUMED, "ehr schedule")
     newcomer_days: float = _p(90.0, DAYS, 10, 365, "time constant with which a newcomer becomes as fast as others", ASSUMED, "ehr schedule")
     absence_per_day: float = _p(0.02, PER_DAY, 0.0, 0.2, "chance of being absent on a work day when not burned out", ASSUMED, "roster", 0.4)
@@ -191,10 +206,10 @@ class Parameters:
     recovery_spread: float = _p(0.22, LOG, 0.0, 0.8, "log-standard deviation of the recovery rate between people", ASSUMED, "wearable")
     motivation_spread: float = _p(0.5, LOGIT, 0.0, 2.0, "logit-standard deviation of baseline motivation between people", ASSUMED, "survey")
     # --- task load (NASA-TLX, four items, 0-400): a read-out
-    task_load_intercept: float = _p(0.05, LOGIT, -4, 4, "log-odds of the share of the scale at ten hours' work without fatigue", _FIT + "E9", "survey", 0.5, _READ_OUT)
-    task_load_work_effect: float = _p(2.2, LOGIT, 0, 8, "effect of work time relative to ten hours", _FIT + "E9", "survey", 0.5, _READ_OUT)
-    task_load_fatigue_effect: float = _p(6.0, LOGIT, 0, 16, "effect of morning fatigue", _FIT + "E9 E10", "survey", 0.5, _READ_OUT)
-    task_load_spread: float = _p(0.8, LOGIT, 0, 2, "standard deviation of rating style between people", _FIT + "E9", "survey", 0.5, _READ_OUT)
+    task_load_intercept: float = _p(0.05, LOGIT, -4, 4, "log-odds of the share of the scale at ten hours' work without fatigue", _FIT + "E9", "survey", 0.5, _TASK_LOAD)
+    task_load_work_effect: float = _p(2.2, LOGIT, 0, 8, "effect of work time relative to ten hours", _FIT + "E9", "survey", 0.5, _TASK_LOAD)
+    task_load_fatigue_effect: float = _p(6.0, LOGIT, 0, 16, "effect of morning fatigue", _FIT + "E9 E10", "survey", 0.5, _TASK_LOAD)
+    task_load_spread: float = _p(0.8, LOGIT, 0, 2, "standard deviation of rating style between people", _FIT + "E9", "survey", 0.5, _TASK_LOAD)
     # --- staff
     staff_fatigue_build_rate: float = _p(0.07, PER_HOUR, 0.01, 0.4, "build-up of fatigue of staff at full intensity", ASSUMED, "wearable survey")
     staff_minutes_per_day: float = _p(480.0, MINUTES, 240, 600, "paid minutes of a staff day", ASSUMED, "roster", 0.2)
@@ -224,8 +239,8 @@ class Parameters:
     advice_gain: float = _p(3.0, LOGIT, 0, 10, "log-shift of messages per unit of relative overload under full advice", ASSUMED, "ehr")
     advice_latency_days: float = _p(3.0, DAYS, 0.5, 60, "age of the workload picture behind the advice", ASSUMED, "ehr")
     # --- money (read-outs)
-    turnover_cost: float = _p(500_000.0, USD, 270_000, 960_000, "cost of one physician's leaving", "E18", "", 0.8, _READ_OUT)
-    revenue_per_visit: float = _p(150.0, USD, 50, 400, "income from one kept visit", ASSUMED, "", 0.5, _READ_OUT)
+    turnover_cost: float = _p(500_000.0, USD, 270_000, 960_000, "cost of one physician's leaving", "E18", "", 0.8, _TURNOVER_COST)
+    revenue_per_visit: float = _p(150.0, USD, 50, 400, "income from one kept visit", ASSUMED, "", 0.5, _VISIT_REVENUE)
     # fmt: on
 
     def __iter__(self) -> Iterable[float]:
