@@ -23,6 +23,7 @@ from abm import interventions as iv
 from abm.layout import TRAITS, Layout
 from abm.parameters import ENTRIES, Parameters, entry, to_unbounded
 from calibration import forward, posterior
+from calibration.corrections import traits_integrated_out, widening
 from calibration.fit_data import FitData, prepare
 from calibration.fit_result import Fit, FitError, load_fit, save_fit
 from calibration.fit_tables import NINETY, counts_table, effects_table, population_table
@@ -102,12 +103,14 @@ def fit(observations: pd.DataFrame, layout: Layout, *, parameters: Parameters | 
     with progress_bar("fit", starts * TYPICAL_ROUNDS + SETTLING, progress) as report:
         try:
             found, look = search.run(starts, rounds, report)
+            found = traits_integrated_out(work, found, look, 60)
         except KeyboardInterrupt:
             search.interrupted, found = True, search.best
             report("interrupted: posterior about the best point so far")
             look = work.look(work.exact(found, 50), work.differences(found, 50))
         report("posterior")
-        drawn = posterior.draw(work, found, look)
+        wider = widening(work, np.asarray(work.runs_at(found, 61).outputs, float), look)
+        drawn = posterior.draw(work, found, look, wider)
     info = {
         "physicians": layout.physicians, "days": data.days, "warm_up_days": warm_up_days, "seed": seed,
         "starts": starts, "interrupted": search.interrupted, "model_runs": work.model_runs,

@@ -37,15 +37,16 @@ class Posterior:
     burned_out: np.ndarray  # [K, N]: share of these days burned out, personal intercept included
 
 
-def draw(rounds: Rounds, point: Point, look: Look) -> Posterior:
-    """Draws about ``point`` and an exact run of each."""
+def draw(rounds: Rounds, point: Point, look: Look, wider: np.ndarray) -> Posterior:
+    """Draws about ``point`` and an exact run of each; ``wider`` [P] are factors of the parameters' deviations."""
     batches = math.ceil(DRAWS / rounds.runs)
     count = batches * rounds.runs
     rng = np.random.default_rng([rounds.seed, 1])
-    root = np.linalg.cholesky(look.matrix)
-    normals = rng.standard_normal((count // 2, len(root)))
+    factor = np.concatenate([wider, np.ones(len(look.matrix) - len(wider))])
+    covariance = factor[:, None] * np.linalg.inv(look.matrix) * factor
+    normals = rng.standard_normal((count // 2, len(factor)))
     normals = np.concatenate([normals, -normals])  # in pairs, so that their mean is the best point
-    moves = np.linalg.solve(root.T, normals.T).T
+    moves = normals @ np.linalg.cholesky(covariance).T
     unknowns = point.unknowns + moves
     answers = look.expected.outputs[:, rounds.plan.size :]
     slopes = look.slopes[:, rounds.plan.size :]
@@ -67,7 +68,7 @@ def draw(rounds: Rounds, point: Point, look: Look) -> Posterior:
     risk, burned_out = (
         np.concatenate([np.asarray(getattr(r, name), float) for r in runs]) for name in ("risk", "burned_out")
     )
-    errors = np.sqrt(np.diag(np.linalg.inv(look.matrix)))
+    errors = np.sqrt(np.diag(covariance))
     return Posterior(unknowns, intercepts, masses.mean(axis=0), errors, risk, burned_out)
 
 
