@@ -16,6 +16,7 @@ from calibration.observations import person_ids
 POD_SIZES = (5, 4, 6, 3, 7, 2)  # tried in this order; a clinic that none divides is one pod
 STAFF_PER_PHYSICIAN = (1.0, 0.6, 0.4, 0.4)  # medical assistants, nurses, front desk, scribes, as in the default clinic
 REPORTING_SHARE = 0.3  # of the weeks in which a physician who has that session reports something on its day (assumed)
+A_MONDAY = pd.Timestamp("2024-01-01")
 DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday")
 FACTS, PEOPLE = "clinic.yaml", "clinic.csv"
 
@@ -69,7 +70,8 @@ def _session_days(observations: pd.DataFrame, who: tuple[str, ...], timezone: st
         day = rows["measured_at"].dt.tz_convert(timezone).dt.tz_localize(None).dt.normalize()
         dates = pd.DataFrame({"who": rows["who"], "day": day}).drop_duplicates()
         weeks = max((day.max() - day.min()).days / 7.0, 1.0)
-        counts = dates.groupby(["who", dates["day"].dt.weekday]).size().unstack(fill_value=0)
+        weekday = (dates["day"] - A_MONDAY).dt.days % 7  # pandas 2 and 3 name this differently
+        counts = dates.groupby(["who", weekday]).size().unstack(fill_value=0)
         counts = counts.reindex(index=list(who), columns=range(WEEKDAYS), fill_value=0)
         days = (counts.to_numpy() >= REPORTING_SHARE * weeks).astype(float)
         days[days.sum(axis=1) == 0] = 1.0  # somebody of whom too little is known: five sessions

@@ -44,6 +44,7 @@ def refusing(command: Callable[..., Any]) -> Callable[..., Any]:
 ParametersFile = Annotated[
     Path | None, typer.Option("--parameters", help="YAML file with the parameters that differ from the defaults.")
 ]
+FitFolder = Annotated[Path | None, typer.Option("--fit", help="Folder of a fit: its clinic, with its uncertainty.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bars.")]
 
@@ -218,7 +219,7 @@ def sweep(
     config: Annotated[str, typer.Argument(help="YAML file, or the name of a shipped one (clinictwin configs).")],
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
     engine: Annotated[str | None, typer.Option(help="mesa or jax; the config's if not given.")] = None,
-    parameters_file: ParametersFile = None, quiet: Quiet = False,
+    parameters_file: ParametersFile = None, fit_dir: FitFolder = None, quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Run a sweep: interventions x doses x replicates with common random numbers."""
     use_compilation_cache()
@@ -228,8 +229,16 @@ def sweep(
     chosen = load_config(config)
     if engine is not None:
         chosen = chosen.model_validate({**chosen.model_dump(), "engine": engine})
-    path = run_sweep(chosen, out_dir, progress=not quiet, base_parameters=_parameters(parameters_file))
-    out.print(f"results: {path}\nnext: clinictwin report {out_dir}")
+    if fit_dir is None:
+        base, clinics = _parameters(parameters_file), None
+    elif parameters_file is not None:
+        raise ValueError("--fit and --parameters: met both, expected one of them (a fit brings its parameters)")
+    else:
+        from experiments.clinics import fitted_clinics
+
+        base, clinics = fitted_clinics(fit_dir)
+    path = run_sweep(chosen, out_dir, progress=not quiet, base_parameters=base, clinics=clinics)
+    out.print(f"results: {path}\nnext: clinictwin report {out_dir}{f' --fit {fit_dir}' if fit_dir else ''}")
 
 
 @app.command()
@@ -244,11 +253,11 @@ def configs() -> None:
 
 @app.command()
 @refusing
-def report(results: Annotated[Path, typer.Argument(help="Folder of a sweep.")]) -> None:
+def report(results: Annotated[Path, typer.Argument(help="Folder of a sweep.")], fit_dir: FitFolder = None) -> None:
     """Write the sweep's report: one HTML page that needs no network, figures, and tables as CSV."""
     from experiments.report import write_report
 
-    out.print(f"report: {write_report(results)}")
+    out.print(f"report: {write_report(results, fit_dir)}")
 
 
 @app.command("check-evidence")

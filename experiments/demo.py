@@ -13,7 +13,9 @@ from calibration import write_observations
 from calibration.clinic import Clinic
 from calibration.fit import FITTED
 from calibration.observations import person_ids
+from calibration.posterior_clinics import posterior_clinics
 from calibration.simulated import draw_truth, simulate_observations
+from experiments.clinics import clinics_of
 from experiments.config import Experiment, load_config
 from experiments.fitting import fit_file
 from experiments.report import write_report
@@ -61,9 +63,9 @@ def run_demo(
     known = Clinic(clinic.layout, tuple(person_ids(size.physicians)))  # any clinic knows its roster and panels
     fit = fit_file(folder / OBSERVATIONS, folder / FIT, clinic=known, truth=clinic, seed=seed, starts=size.starts,
                    progress=progress, console=console)  # fmt: skip
-    console.print("[bold]3 of 4[/] interventions are tried on the fitted clinic, all on the same chances")
+    console.print("[bold]3 of 4[/] interventions are tried on clinics drawn from the fit, all on the same chances")
     run_sweep(size.experiment or load_config("demo"), folder / SWEEP, progress=progress, base_parameters=fit.parameters,
-              layout=fit.layout(clinic.layout), console=console)  # fmt: skip
+              clinics=clinics_of(posterior_clinics(fit), fit.layout(clinic.layout)), console=console)  # fmt: skip
     console.print("[bold]4 of 4[/] the report is written")
     page = write_report(folder / SWEEP, fit_dir=folder / FIT)
     console.print(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 import threading
@@ -18,6 +19,7 @@ from abm.layout import Layout
 from abm.outcomes import RECORDED
 from abm.parameters import Parameters
 from abm.population import ClinicState, initial_state, simulate
+from experiments.clinics import Clinics
 from experiments.config import Experiment
 from experiments.results import balanced_size
 from experiments.scenarios import PlannedScenario, replicate_words
@@ -38,19 +40,17 @@ class JaxEngine:
     replicate meets the same arithmetic in every scenario.
     """
 
-    def __init__(self, experiment: Experiment, parameters: Parameters, layout: Layout,
-                 planned: Sequence[PlannedScenario]) -> None:  # fmt: skip
-        self.experiment, self.workers = experiment, core_count()
+    def __init__(self, experiment: Experiment, clinics: Clinics, planned: Sequence[PlannedScenario]) -> None:
+        self.experiment, self.clinics, self.workers = experiment, clinics, core_count()
         self.replicates_per_batch = batch_size(experiment)
         self.warm_up_program, self.program = program_days(experiment)
         self._x64 = bool(jax.config.jax_enable_x64)
-        dtype = jnp.zeros(()).dtype
-        self._parameters = jax.tree.map(lambda v: jnp.asarray(v, dtype), parameters)
+        dtype, layout = jnp.zeros(()).dtype, clinics.of(0)[1]
         self._layout = jax.tree.map(jnp.asarray, layout)
         size = max(len(scenario.interventions) for scenario in planned)
         self._none = _as_arrays(as_set((), layout, size=size), dtype)
         self._changes = [_as_arrays(as_set(s.interventions, layout, size=size), dtype) for s in planned]
-        self._start = initial_state(parameters, layout, size, dtype)
+        self._size = size
         whole = math.ceil(experiment.replicates / self.replicates_per_batch) * self.replicates_per_batch
         self._words = replicate_words(experiment.seed, whole)
         self._warm: dict[int, Future[ClinicState]] = {}
@@ -82,11 +82,27 @@ class JaxEngine:
             return task(*arguments)
 
     def _warm_up(self, first: int) -> ClinicState:
-        size = self.replicates_per_batch
-        states = jax.tree.map(lambda v: jnp.broadcast_to(v, (size, *v.shape)), self._start)
+        states = self._start(first)
         for day in range(0, self.experiment.warm_up_days, self.warm_up_program or 1):
             states, _ = self._advance(first, states, self._none, day, self.warm_up_program, self._warm_up_period)
         return states
+
+    def _start(self, first: int) -> ClinicState:
+        """The first morning of a batch's replicates."""
+        parameters, traits = self._rows(first)
+        dtype = self._layout.traits.dtype
+        start = lambda p, t: initial_state(p, _with_traits(self._layout, t), self._size, dtype)  # noqa: E731
+        if self.clinics.differ:
+            return jax.vmap(start)(parameters, traits)
+        size = self.replicates_per_batch
+        return jax.tree.map(lambda v: jnp.broadcast_to(v, (size, *v.shape)), start(parameters, traits))
+
+    def _rows(self, first: int) -> tuple[Parameters, Any]:
+        """Parameters and traits of a batch: with a leading axis where replicates simulate different clinics."""
+        dtype = jnp.zeros(()).dtype
+        if self.clinics.differ:
+            return self.clinics.rows(first, self.replicates_per_batch, dtype)
+        return jax.tree.map(lambda v: jnp.asarray(v, dtype), self.clinics.of(0)[0]), None
 
     @property
     def _warm_up_period(self) -> int:
@@ -107,7 +123,8 @@ class JaxEngine:
         if self._stopping.is_set():
             raise Stopped
         words = self._words[first : first + self.replicates_per_batch]
-        arguments = (self._parameters, words, changes, self._layout, states, np.int32(day), days, period_days)
+        parameters, traits = self._rows(first)
+        arguments = (parameters, traits, words, changes, self._layout, states, np.int32(day), days, period_days)
         with self._first_call:  # one thread compiles, the others wait for it
             if (days, period_days) not in self._called:
                 advanced = jax.block_until_ready(_advance(*arguments))
@@ -117,16 +134,24 @@ class JaxEngine:
 
 
 @functools.partial(jax.jit, static_argnames=("days", "period_days"))
-def _advance(parameters: Parameters, words: Any, changes: InterventionSet, layout: Layout, states: ClinicState,
-             first_day: Any, days: int, period_days: int) -> tuple[ClinicState, Any]:  # fmt: skip
-    """(states, records [B, len(RECORDED), periods, N]) after ``days`` more days of B clinics."""
+def _advance(parameters: Parameters, traits: Any, words: Any, changes: InterventionSet, layout: Layout,
+             states: ClinicState, first_day: Any, days: int, period_days: int) -> tuple[ClinicState, Any]:  # fmt: skip
+    """(states, records [B, len(RECORDED), periods, N]) after ``days`` more days of B clinics.
 
-    def one(words: Any, state: ClinicState) -> tuple[ClinicState, Any]:
-        run = simulate(parameters, days, words, changes, layout=layout, state=state, first_day=first_day,
-                       period_days=period_days)  # fmt: skip
+    With ``traits`` [B, P, GENERATIONS, len(TRAITS)] parameters have a leading axis B as well; None: one clinic.
+    """
+
+    def one(parameters: Parameters, traits: Any, words: Any, state: ClinicState) -> tuple[ClinicState, Any]:
+        run = simulate(parameters, days, words, changes, layout=_with_traits(layout, traits), state=state,
+                       first_day=first_day, period_days=period_days)  # fmt: skip
         return run.state, jnp.stack([run.physicians[name] for name in RECORDED])
 
-    return jax.vmap(one)(words, states)
+    own = None if traits is None else 0
+    return jax.vmap(one, in_axes=(own, own, 0, 0))(parameters, traits, words, states)
+
+
+def _with_traits(layout: Layout, traits: Any) -> Layout:
+    return layout if traits is None else dataclasses.replace(layout, traits=traits)
 
 
 def _as_arrays(changes: InterventionSet, dtype: Any) -> InterventionSet:

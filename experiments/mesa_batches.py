@@ -15,6 +15,7 @@ from abm.interventions import Intervention
 from abm.layout import Layout
 from abm.outcomes import RECORDED
 from abm.parameters import Parameters
+from experiments.clinics import Clinics
 from experiments.config import Experiment
 from experiments.scenarios import PlannedScenario, replicate_words
 from experiments.workers import Stopped, core_count
@@ -31,10 +32,9 @@ class MesaEngine:
 
     replicates_per_batch = 1
 
-    def __init__(self, experiment: Experiment, parameters: Parameters, layout: Layout,
-                 planned: Sequence[PlannedScenario]) -> None:  # fmt: skip
+    def __init__(self, experiment: Experiment, clinics: Clinics, planned: Sequence[PlannedScenario]) -> None:
         self.experiment, self.workers = experiment, core_count()
-        self._parameters, self._layout, self._planned = parameters, layout, planned
+        self._clinics, self._planned = clinics, planned
         self._words = replicate_words(experiment.seed, experiment.replicates)
         context = multiprocessing.get_context("spawn")
         self._event = context.Event()
@@ -54,7 +54,7 @@ class MesaEngine:
         """Start a batch: float32 [len(RECORDED), 1, periods, N] of replicate ``first``."""
         e = self.experiment
         return self._pool.submit(
-            run_clinic, self._parameters, self._layout, self._words[first], self._planned[scenario].interventions,
+            run_clinic, *self._clinics.of(first), self._words[first], self._planned[scenario].interventions,
             e.warm_up_days, e.days, e.period_days,
         )  # fmt: skip
 

@@ -274,10 +274,18 @@ def _of_leavers(data: xr.Dataset, outcomes: pd.DataFrame) -> str:
 
 def drawn_from(data: xr.Dataset) -> str:
     """What the intervals mean, in words."""
-    return (
+    how = (
         f"Every scenario was run {count(data.sizes['replicate'], 'time')} with the same random draws as the baseline: "
         "the same patients, the same chance. A difference is taken pair by pair. Its interval (Student's t over "
-        f"replicates, {NINETY}) is the uncertainty left by the finite number of simulations of this "
-        "one clinic; more replicates make it narrower. It does not hold the uncertainty of the parameters or of the "
-        "model itself, which is larger."
+        f"replicates, {NINETY}) is that of the mean: "
+    )
+    if int(data.attrs.get("clinics", 1)) > 1:
+        return (
+            f"{how}each replicate simulates another of {int(data.attrs['clinics'])} clinics drawn from the fit; so "
+            "the mean is over what the observations leave open, and the interval is the uncertainty left by the finite "
+            "number of draws and simulations. It does not hold the uncertainty of the model itself, which is larger."
+        )
+    return (
+        f"{how}the uncertainty left by the finite number of simulations of this one clinic; more replicates make it "
+        "narrower. It does not hold the uncertainty of the parameters or of the model itself, which is larger."
     )

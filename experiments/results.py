@@ -22,6 +22,7 @@ from experiments.provenance import OF_THE_NUMBERS
 from experiments.scenarios import PlannedScenario
 
 STORE, UNFINISHED, LEDGER = "results.zarr", "results.unfinished.zarr", "results.unfinished.txt"
+SAME = ("config", "parameters", "layout", "draws")  # what makes two sweeps the same
 DIMENSIONS = ("scenario", "replicate", "day", "physician")
 
 
@@ -67,14 +68,14 @@ class SweepStore:
         """Whether the finished store of this sweep is there. Raises ResultsError if it is of another one."""
         if not self.path.is_dir():
             return False
-        self._check_same(self.path, attributes, ("config", "parameters", "layout"))
+        self._check_same(self.path, attributes, SAME)
         return True
 
     def begin(self, template: xr.Dataset, attributes: dict[str, Any], replicates_per_batch: int) -> None:
         """Make the store, or go on with an unfinished one of this sweep. Raises ResultsError if it is of another."""
         attributes = attributes | {"replicates_per_batch": replicates_per_batch}
         if self.begun() is not None:
-            self._check_same(self.unfinished, attributes, ("config", "parameters", "layout", "replicates_per_batch"))
+            self._check_same(self.unfinished, attributes, (*SAME, "replicates_per_batch"))
             self._check_same_software(attributes["provenance"])
             text = self.ledger.read_text(encoding="utf-8")
             self.ledger.write_text(text[: text.rfind("\n") + 1], encoding="utf-8")  # a line cut short names no batch
@@ -145,7 +146,7 @@ def _differences(there: dict[str, Any], here: dict[str, Any]) -> str:
     def values(attributes: dict[str, Any]) -> dict[str, Any]:
         parts = (yaml.safe_load(attributes.get("config", "")), json.loads(attributes.get("parameters", "{}")))
         values = {k: v for part in parts if isinstance(part, dict) for k, v in part.items() if k != "parameters"}
-        return values | {"layout": attributes.get("layout")}
+        return values | {name: attributes.get(name) for name in ("layout", "draws")}
 
     a, b = values(there), values(here)
     return ", ".join(sorted(k for k in a.keys() | b.keys() if a.get(k) != b.get(k))) or "the size of its batches"

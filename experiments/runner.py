@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import time
 from collections.abc import Iterator
@@ -14,8 +15,9 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from abm.layout import Layout, make_layout
+from abm.layout import make_layout
 from abm.parameters import ENTRIES, NAMES, Parameters, from_mapping
+from experiments.clinics import Clinics
 from experiments.config import Experiment
 from experiments.provenance import layout_digest, provenance
 from experiments.results import SweepStore, batches, template
@@ -42,38 +44,50 @@ def run_sweep(
     *,
     progress: bool = True,
     base_parameters: Parameters | None = None,
-    layout: Layout | None = None,
+    clinics: Clinics | None = None,
     console: Console | None = None,
 ) -> Path:
     """Run all scenarios and replicates of an experiment; returns the path of the Zarr store in ``out_dir``.
 
-    Parameters that the experiment does not name are those of ``base_parameters`` (the defaults); ``layout`` says who
-    works in the clinic (that of `abm.layout.make_layout` if None, a fitted one, say). Replicate r meets the same
-    chances in every scenario. An unfinished sweep in ``out_dir`` is gone on with, a finished one left as it is. Results
-    depend on the experiment alone, not on what was run before or on the number of cores.
+    Parameters that the experiment does not name are those of ``base_parameters`` (the defaults), in the clinic of
+    `abm.layout.make_layout`; or ``clinics`` says what each replicate simulates (posterior draws of a fit, say: then
+    ``base_parameters`` is the fit's best point, kept for the record). Replicate r meets the same chances in every
+    scenario. An unfinished sweep in ``out_dir`` is gone on with, a finished one left as it is. Results depend on the
+    experiment alone, not on what was run before or on the number of cores.
 
-    Raises ValueError if the layout has another size, ResultsError if ``out_dir`` holds another sweep. When it is
+    Raises ValueError if the clinics have another size, ResultsError if ``out_dir`` holds another sweep. When it is
     interrupted or fails, says what is safe.
     """
     console = console or Console(stderr=True, soft_wrap=True)
     parameters = from_mapping(experiment.parameters, base=base_parameters)
     resolved = _resolve(experiment, parameters)
     planned = planned_scenarios(resolved)
-    layout = layout or make_layout(resolved.physicians)
-    if layout.physicians != resolved.physicians:
-        raise ValueError(f"layout: met {layout.physicians} physicians, expected the experiment's {resolved.physicians}")
-    store, attributes = SweepStore(Path(out_dir)), _attributes(resolved, parameters, layout)
+    clinics = _clinics(experiment, parameters, clinics)
+    layout = clinics.layout
+    store, attributes = SweepStore(Path(out_dir)), _attributes(resolved, parameters, clinics)
     if store.is_finished(attributes):
         if progress:
             console.print(f"{store.path} holds this sweep already, finished: nothing to do", markup=False)
         return store.path
-    with _engine(resolved, parameters, layout, planned) as engine:
+    with _engine(resolved, clinics, planned) as engine:
         store.begin(template(resolved, planned, layout), attributes, engine.replicates_per_batch)
         every = batches(len(planned), resolved.replicates, engine.replicates_per_batch)
         done = store.begun() or set()
         with _bar(resolved, planned, len(every), len(done), progress, console) as advance:
             _run([batch for batch in every if batch not in done], engine, store, advance, len(every), console)
     return store.finish()
+
+
+def _clinics(experiment: Experiment, parameters: Parameters, given: Clinics | None) -> Clinics:
+    """The clinics to simulate: those given, with what the experiment itself says of parameters; else one for all."""
+    if given is None:
+        return Clinics(make_layout(experiment.physicians), (parameters,))
+    if given.layout.physicians != experiment.physicians:
+        raise ValueError(
+            f"physicians: met a clinic of {given.layout.physicians}, expected the experiment's {experiment.physicians}"
+        )
+    each = tuple(from_mapping(experiment.parameters, base=own) for own in given.parameters)
+    return dataclasses.replace(given, parameters=each)
 
 
 def _resolve(experiment: Experiment, parameters: Parameters) -> Experiment:
@@ -83,7 +97,7 @@ def _resolve(experiment: Experiment, parameters: Parameters) -> Experiment:
     return Experiment.model_validate({**experiment.model_dump(), "parameters": changed})
 
 
-def _attributes(experiment: Experiment, parameters: Parameters, layout: Layout) -> dict[str, Any]:
+def _attributes(experiment: Experiment, parameters: Parameters, clinics: Clinics) -> dict[str, Any]:
     """Attributes of the results: what was run, and where it comes from."""
     return {
         "title": experiment.name,
@@ -94,7 +108,9 @@ def _attributes(experiment: Experiment, parameters: Parameters, layout: Layout) 
         "warm_up_days": experiment.warm_up_days,
         "config": experiment.to_yaml(),
         "parameters": json.dumps({name: float(getattr(parameters, name)) for name in NAMES}),
-        "layout": layout_digest(layout),
+        "layout": layout_digest(clinics.layout),
+        "clinics": min(len(clinics.parameters), experiment.replicates),
+        "draws": clinics.digest(),
         "provenance": provenance(),
     }
 

@@ -23,6 +23,7 @@ PLANNED = planned_scenarios(EXPERIMENT)
 LAYOUT = make_layout(10)
 EVERY = batches(len(PLANNED), 3, 2)
 ATTRIBUTES = {"title": "store", "period_days": 28, "config": EXPERIMENT.to_yaml(), "parameters": "{}", "layout": "0",
+              "draws": "",
               "provenance": provenance()}  # fmt: skip
 VALUES = np.random.default_rng(1).random((len(RECORDED), len(PLANNED), 3, 2, 10), dtype=np.float32)
 
