@@ -16,7 +16,7 @@ help:
 	@echo "make test       run the tests at their reduced size"
 	@echo "make test-full  run the tests at full size (slow)"
 	@echo "make lint       ruff, and mypy on the rules, the parameters and the calibration"
-	@echo "make bench      measure the engines' speed"
+	@echo "make bench      measure the speed of the engines and of the event log"
 
 demo: .venv/.ready-run
 	.venv/bin/clinictwin demo --out demo-output
@@ -34,6 +34,7 @@ lint: .venv/.ready-test
 
 bench: .venv/.ready-bench
 	$(PY) -m tests.benchmarks.speed
+	$(PY) -m tests.benchmarks.ingest
 
 # --- Setting up -------------------------------------------------------------------------------
 # Stamps keep a second run quick. A .venv that no longer runs is made anew; one that came along

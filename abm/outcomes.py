@@ -31,7 +31,7 @@ RECORDED: dict[str, Outcome] = {
     "overrun_minutes": Outcome("min/day", "session time beyond its scheduled end"),
     "visit_minutes": Outcome("min/day", "time with patients"),
     "unmet_new": Outcome("1/day", "no-shows, requests that found the wait too long, and lapsed requests"),
-    "third_next_available_days": Outcome("day", "wait for the third free slot", True),
+    "third_next_available_days": Outcome("day", "wait for the third free slot on weekdays, 0 on weekends", True),
     "booked_disadvantaged": Outcome("1/day", "visits booked by patients of the disadvantaged group"),
     "kept_disadvantaged": Outcome("1/day", "visits kept by patients of the disadvantaged group"),
     "kept_by_float": Outcome("1/day", "visits of vacant panels seen by a float physician"),
