@@ -44,7 +44,7 @@ FITTED = (
     "documentation_minutes_per_visit", "order_minutes_per_visit", "chart_review_minutes_per_visit", "in_room_share",
     "system_messages_per_day", "system_message_minutes",
     "sleep_hours_base", "fatigue_build_rate",
-    "exhaustion_midpoint", "baseline_motivation", "burnout_threshold_3", "task_load_intercept",
+    "exhaustion_midpoint", "baseline_motivation", *forward.THRESHOLDS, "task_load_intercept",
     "absence_per_day", "pace_spread", "efficiency_spread", "task_load_spread",
 )  # fmt: skip
 NOT_FITTED = {

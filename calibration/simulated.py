@@ -14,12 +14,12 @@ from abm.layout import TRAITS, Layout, make_layout
 from abm.outcomes import RECORDED
 from abm.parameters import ENTRIES, Parameters, entry, from_unbounded, to_unbounded
 from abm.population import simulate
+from calibration.forward import RISK_DAYS, THRESHOLDS
 from calibration.observe import ObservationPlan, observe_with_truth
 
 # Days simulated before the first observation, so that waiting lists and exhaustion have settled: twice the longest of
 # the time constants of exhaustion, unmet need and patience by default.
 WARM_UP_DAYS = 56
-RISK_DAYS = 28  # a physician's risk is the mean over the last so many days of observation (the time of one survey)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,13 +93,15 @@ def _sampled(layout: Layout) -> Layout:
 def draw_truth(seed: int, names: Sequence[str], *, base: Parameters | None = None, width: float = 1.0) -> Parameters:
     """Parameters of which ``names`` are drawn from their priors about ``base``, made ``width`` times as wide.
 
-    Raises ParameterError on a name that is not in the table.
+    Drawn anew where the burnout scale's thresholds do not rise. Raises ParameterError on a name that is not in the
+    table.
     """
     base = base or Parameters()
-    normals = np.random.default_rng([seed, len(TRAITS)]).standard_normal(len(names))
-    drawn = {}
-    for name, normal in zip(names, normals, strict=True):
-        entry(name, "names: ")
-        centre = to_unbounded(getattr(base, name), ENTRIES[name])
-        drawn[name] = float(from_unbounded(float(centre + width * ENTRIES[name].prior_spread * normal), ENTRIES[name]))
-    return base.replace(**drawn)
+    rng = np.random.default_rng([seed, len(TRAITS)])
+    centres = [to_unbounded(getattr(base, name), entry(name, "names: ")) for name in names]
+    spreads = [width * ENTRIES[name].prior_spread for name in names]
+    while True:
+        drawn = rng.normal(centres, spreads)
+        truth = base.replace(**{n: from_unbounded(float(z), ENTRIES[n]) for n, z in zip(names, drawn, strict=True)})
+        if all(np.diff([getattr(truth, name) for name in THRESHOLDS]) > 0):
+            return truth
