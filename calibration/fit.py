@@ -35,10 +35,10 @@ from calibration.spreads import SPREADS
 from calibration.summaries import EFFECTS, SEARCHED, Plan
 from calibration.target import make_target, unexplained
 
-__all__ = ["FITTED", "Fit", "FitError", "default_names", "fit", "load_fit", "save_fit"]
+__all__ = ["FITTED", "Fit", "FitError", "fit", "load_fit", "save_fit"]
 
-# Population parameters that a clinic's streams can tell apart and on which outcomes depend, found by the contraction of
-# each one's posterior when all parameters that the table assigns to a stream are fitted together.
+# Population parameters that a clinic's streams together can tell apart and on which outcomes depend, found by the
+# contraction of each one's posterior when all parameters that the table assigns to a stream were fitted together.
 FITTED = (
     "visit_minutes", "visit_requests_per_patient_year", "no_show_intercept",
     "documentation_minutes_per_visit", "order_minutes_per_visit", "chart_review_minutes_per_visit", "in_room_share",
@@ -56,12 +56,6 @@ PATIENTS_STEP = 500
 TYPICAL_ROUNDS = 6  # for the progress bar
 
 
-def default_names(streams: Iterable[str]) -> tuple[str, ...]:
-    """The population parameters of FITTED that one of the streams can inform, by the table of parameters."""
-    present = set(streams)
-    return tuple(name for name in FITTED if present & set(ENTRIES[name].streams))
-
-
 def fit(observations: pd.DataFrame, layout: Layout, *, parameters: Parameters | None = None,
         names: Sequence[str] | None = None, starts: int = 2, rounds: int = 12, seed: int = 0, progress: bool = True,
         first_day: dt.date | None = None, timezone: str = "UTC", warm_up_days: int = WARM_UP_DAYS,
@@ -72,7 +66,8 @@ def fit(observations: pd.DataFrame, layout: Layout, *, parameters: Parameters | 
         observations: a table as `calibration.read_observations` returns it.
         layout: who works in the clinic; its physicians' traits are ignored.
         parameters: prior centres, start, and the values of all that is not fitted; the table's defaults if None.
-        names: population parameters to fit; `default_names` of the streams present if None.
+        names: population parameters to fit; FITTED if None, of which those that the streams say nothing of stay as
+            uncertain as before: what depends on them (a risk) is no surer than it should be.
         starts: searches to begin, one at the prior's centre, the others scattered about it.
         rounds: most rounds of one search; most clinics take five to eight.
         seed: of the simulated draws and the scattered starts.
@@ -90,22 +85,19 @@ def fit(observations: pd.DataFrame, layout: Layout, *, parameters: Parameters | 
     began = time.monotonic()
     data = prepare(observations, layout, first_day=first_day, timezone=timezone)
     base = parameters or Parameters()
-    chosen = tuple(names) if names is not None else default_names(data.streams)
+    chosen = FITTED if names is None else tuple(names)
     for name in chosen:
         entry(name, "names: ")
         if name in NOT_FITTED:
             raise FitError(f"names: met {name!r}, expected a parameter to fit: {NOT_FITTED[name]}")
-    plan = Plan(tuple(n for n in chosen if n not in SPREADS), data.measures, data.days, warm_up_days)
-    work = Rounds(
-        data, _problem(data, layout, base, plan, interventions), plan, [n for n in chosen if n in SPREADS], seed
-    )
+    work = prepare_rounds(data, layout, base, chosen, warm_up_days=warm_up_days, interventions=interventions, seed=seed)
     search = _Search(work)
     with progress_bar("fit", starts * TYPICAL_ROUNDS + SETTLING, progress) as report:
         try:
             found, look = search.run(starts, rounds, report)
             found = traits_integrated_out(work, found, look, 60)
         except KeyboardInterrupt:
-            search.interrupted, found = True, search.best
+            found = search.stop()
             report("interrupted: posterior about the best point so far")
             look = work.look(work.exact(found, 50), work.differences(found, 50))
         report("posterior")
@@ -113,7 +105,8 @@ def fit(observations: pd.DataFrame, layout: Layout, *, parameters: Parameters | 
         drawn = posterior.draw(work, found, look, wider)
     info = {
         "physicians": layout.physicians, "days": data.days, "warm_up_days": warm_up_days, "seed": seed,
-        "starts": starts, "interrupted": search.interrupted, "model_runs": work.model_runs,
+        "streams": list(data.streams), "starts": starts, "interrupted": search.interrupted,
+        "model_runs": work.model_runs,
         "driven": {} if data.session_minutes is None else {"session_minutes": data.session_minutes},
         "seconds": round(time.monotonic() - began, 1),
     }  # fmt: skip
@@ -125,7 +118,7 @@ class _Search:
 
     def __init__(self, work: Rounds) -> None:
         self.work = work
-        self.best = work.start()
+        self.best, self.state = work.start(), work.state
         self.interrupted = False
         self.starts: list[dict[str, float]] = []
 
@@ -141,16 +134,22 @@ class _Search:
                 start.unknowns[:count] = START_SPREAD * scatter
             report(f"start {number + 1} of {starts}")
             ends.append(work.descend(start, number, rounds, self._teller(report, f"start {number + 1}", number == 0)))
-        self.best = self._better(ends)
+        self.best, self.state = self._better(ends), work.state
         return work.settle(self.best, self._teller(report, "settling", True))
 
     def _teller(self, report: Report, doing: str, keep: bool) -> Tell:
         def tell(point: Point, value: float) -> None:
             if keep:
-                self.best = point
+                self.best, self.state = point, self.work.state
             report(f"{doing}: loss {value:,.0f}", 1)
 
         return tell
+
+    def stop(self) -> Point:
+        """The best point so far, the rounds as they were when it was reached."""
+        self.interrupted = True
+        self.work.state = self.state
+        return self.best
 
     def _better(self, ends: list[Point]) -> Point:
         """The end of lowest loss, all held against what is expected of the first."""
@@ -182,17 +181,25 @@ def _result(work: Rounds, search: _Search, found: Point, drawn: posterior.Poster
     own[:, [TRAITS.index(name) for name in EFFECTS]] = traits
     all_traits[: layout.physicians, 0] = own
     return Fit(
-        table=population_table(names, work.plan.names, found.unknowns, drawn.errors, work.spreads, base),
+        table=population_table(names, work.plan.names, found.unknowns, drawn.errors, work.state.spreads, base),
         effects=effects_table(traits, errors, low, high),
         risk=posterior.risk_table(drawn),
         parameters=base.replace(**info["driven"], **estimates),
         traits=all_traits,
         trace=pd.DataFrame(work.trace, columns=["start", "round", "loss", "promised"]),
         starts=pd.DataFrame(search.starts, columns=["start", "loss", "largest_difference_to_first"]),
-        counts=counts_table(work.data.rows, work.plan.measures, work.weights, work.data.prior),
+        counts=counts_table(work.data.rows, work.plan.measures, work.state.weights, work.data.prior),
         draws=posterior.draws_table(work, drawn),
         info=info,
     )
+
+
+def prepare_rounds(data: FitData, layout: Layout, base: Parameters, names: Sequence[str], *, warm_up_days: int = 0,
+                   interventions: Iterable[iv.Intervention] | None = None, seed: int = 0) -> Rounds:  # fmt: skip
+    """The rounds of a fit of ``names`` about the priors' centres ``base``, not yet begun."""
+    plan = Plan(tuple(n for n in names if n not in SPREADS), data.measures, data.days, warm_up_days)
+    problem = _problem(data, layout, base, plan, interventions)
+    return Rounds(data, problem, plan, [n for n in names if n in SPREADS], seed)
 
 
 def _problem(data: FitData, layout: Layout, base: Parameters, plan: Plan,

@@ -11,7 +11,7 @@ import pandas as pd
 
 from abm.layout import Layout
 from calibration.measures import MEASURES
-from calibration.observations import first_monday, person_ids, to_array, validate
+from calibration.observations import first_monday, to_array, validate
 from calibration.quality import prior_working
 from calibration.summaries import DRIVEN, NOT_COMPARED, ORDINAL, WEEK
 
@@ -117,8 +117,3 @@ def _account(table: pd.DataFrame, by_quality: dict[str, dict[str, np.ndarray]], 
             "not_compared": count(good[m]) + count(suspect[m]) if dropped else 0,
         })  # fmt: skip
     return pd.DataFrame(rows)
-
-
-def who(layout: Layout) -> list[str]:
-    """Identifiers of the physicians, as observations name them."""
-    return person_ids(layout.physicians)

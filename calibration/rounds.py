@@ -20,7 +20,7 @@ from calibration.fit_data import FitData
 from calibration.likelihoods import INTERCEPT_NODES, answers_by_intercept
 from calibration.slopes import as_single, curvature, differences, places, slopes_of, standard_errors
 from calibration.spreads import SPREADS, SpreadPosterior, prior_centre, spread_posterior
-from calibration.summaries import SEARCHED, Plan, summarise_observations
+from calibration.summaries import SEARCHED, Observed, Plan, summarise_observations
 from calibration.target import Expected, Target, daily_law, expected, index_scale, make_target, unexplained
 
 RUNS = 16  # exact runs of a clinic of 50; more for smaller ones, so that the pooled covariance rests on as much
@@ -44,6 +44,15 @@ class Point:
     intercepts: np.ndarray
 
 
+class State(NamedTuple):
+    """What rounds have learned besides the point: the problem holds the weights and the spreads between people."""
+
+    problem: forward.Problem
+    weights: np.ndarray  # [M, days, N]: trust in each value
+    observed: Observed
+    spreads: dict[str, SpreadPosterior]
+
+
 class Look(NamedTuple):
     """What one round sees at a point."""
 
@@ -57,16 +66,22 @@ class Rounds:
     """A fit under way: the problem, the trust in each value, the spreads between people, and the account of it all."""
 
     def __init__(self, data: FitData, problem: forward.Problem, plan: Plan, spreads: list[str], seed: int) -> None:
-        self.data, self.problem, self.plan, self.seed, self.spread_names = data, problem, plan, seed, spreads
+        self.data, self.plan, self.seed, self.spread_names = data, plan, seed, spreads
         self.physicians = problem.layout.physicians
         self.runs = max(RUNS, -(-RUNS * 50 // self.physicians))
         self.place = places(len(plan.names), problem.layout)
         self.prior_base = problem.base
-        self.spreads: dict[str, SpreadPosterior] = {}
-        self.weights = data.prior
-        self.observed = summarise_observations(data.values, data.prior, plan)
+        self.state = State(problem, data.prior, summarise_observations(data.values, data.prior, plan), {})
         self.trace: list[dict[str, float]] = []
         self.model_runs = 0
+
+    @property
+    def problem(self) -> forward.Problem:
+        return self.state.problem
+
+    @property
+    def observed(self) -> Observed:
+        return self.state.observed
 
     def seeds(self, block: int, count: int) -> np.ndarray:
         """Seeds [count, 2] of one block of runs; blocks share none."""
@@ -166,9 +181,10 @@ class Rounds:
     def weigh(self, point: Point, more_variance: float = 0.0) -> None:
         """New trust in each value, given what the clinic at ``point`` would show."""
         daily, variance = daily_law(self.runs_at(point, 0), self.plan)
-        self.weights = quality.working(self.data.values, self.data.prior, daily, variance + more_variance, self.plan)
-        self.problem = self.problem._replace(weights=jnp.asarray(self.weights, jnp.float32))
-        self.observed = summarise_observations(self.data.values, self.weights, self.plan)
+        weights = quality.working(self.data.values, self.data.prior, daily, variance + more_variance, self.plan)
+        problem = self.problem._replace(weights=jnp.asarray(weights, jnp.float32))
+        observed = summarise_observations(self.data.values, weights, self.plan)
+        self.state = State(problem, weights, observed, self.state.spreads)
 
     def own_intercepts(self, at: Expected) -> np.ndarray:
         """Posterior means [N] of the trait behind everybody's personal intercept."""
@@ -179,16 +195,16 @@ class Rounds:
         count = len(self.plan.names)
         alone = standard_errors(look.matrix[count:, count:]).reshape(-1, len(SEARCHED))  # given the population
         traits = point.unknowns[count:].reshape(-1, len(SEARCHED)).copy()
-        base = self.problem.base
+        base, spreads = self.problem.base, dict(self.state.spreads)
         for name in self.spread_names:
             k = SEARCHED.index(SPREADS[name])
             current = float(getattr(base, name))
             centre = prior_centre(name, float(getattr(self.prior_base, name)))
             posterior = spread_posterior(name, current, centre, traits[:, k], alone[:, k])
-            self.spreads[name] = posterior
+            spreads[name] = posterior
             traits[:, k] *= current / posterior.median
             base = base.replace(**{name: np.float32(posterior.median)})
-        self.problem = self.problem._replace(base=base)
+        self.state = self.state._replace(problem=self.problem._replace(base=base), spreads=spreads)
         return Point(np.concatenate([point.unknowns[:count], traits.ravel()]), point.intercepts)
 
 
