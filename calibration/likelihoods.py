@@ -73,10 +73,11 @@ def ordinal_log_prob(level: Any, latent: Any, thresholds: Any, scale: Any) -> An
     """log-probability of an answer ``level`` (1, 2, ...): ``P(level > k) = logistic((latent - thresholds[k-1]) /
     scale)``, an ordered logit of scale ``scale`` > 0 with rising ``thresholds`` [levels - 1].
     """
-    far = jnp.full(1, 30.0, jnp.asarray(latent).dtype)  # the end levels have one threshold
+    far = jnp.asarray(30.0, jnp.asarray(latent).dtype)  # the end levels have one threshold
+    padded = jnp.concatenate([far[None], thresholds, far[None]])
     place = jnp.asarray(level).astype(jnp.int32)
-    a = jnp.where(place > 1, latent - jnp.concatenate([far, thresholds])[place - 1], far) / scale
-    b = jnp.where(place <= thresholds.shape[0], jnp.concatenate([thresholds, far])[place - 1] - latent, far) / scale
+    a = jnp.where(place > 1, latent - padded[place - 1], far) / scale
+    b = jnp.where(place <= thresholds.shape[0], padded[place] - latent, far) / scale
     width = jnp.maximum(a + b, 1e-4)  # thresholds in order keep it positive
     # 1 / (1 + exp(-a)) - 1 / (1 + exp(b)), written so that it keeps its digits however far the thresholds are
     log_prob = jnp.log(-jnp.expm1(-width)) + jax.nn.log_sigmoid(a) + jax.nn.log_sigmoid(b)
