@@ -10,7 +10,7 @@ expectation (as far as the stand-ins' laws go):
 - leavers and hires in the records: their expectation of the day;
 - burned out: a logistic step at the threshold, the personal intercept kept;
 - first tries of a change: their chance (use of a change is linear in it);
-- who is seen: a stand-in patient with the law of those who ask, instead of a ranked member of the panel;
+- who is seen: a member of the panel with the complexity of those who ask, instead of one ranked by complexity;
 - slots: not rounded to whole numbers; ages of requests go over into each other.
 """
 
@@ -31,7 +31,7 @@ from abm.rules import burnout
 HAPPENS_WIDTH = 0.05  # of the widest ramp that keeps the mean
 LEAST_EVENNESS = 0.6  # above 1/2: keeps counts of rates near zero differentiable
 AGE_WIDTH = 0.2  # of the day's requests: where one day's go over into the next's
-BURNED_OUT_WIDTH = 0.1  # logit units
+BURNED_OUT_WIDTH = 0.03  # logit units: wider steps bias the derivative of a given clinic, narrower ones are noisier
 
 
 class Booked(NamedTuple):
@@ -211,15 +211,16 @@ class Relaxed:
         word = draws.request_words(day.seed, physician, day.weekday_number, index, jnp)
         # where the waiting list ends within a slot, it is one or the other's: no-shows are not linear in lead time
         same_day = jnp.clip(slot + 1.0 - routine[:, None], 0.0, 1.0)
-        same_day = Relaxed.happens(draws.uniform(word[3], position.dtype, jnp), same_day)
+        same_day = Relaxed.happens(draws.uniform(word[2], position.dtype, jnp), same_day)
         lead = calendar_days_back(jnp.maximum(age, 1.0), day.weekday_number % 5) * (1.0 - same_day)
         shift = p.request_complexity_exponent * p.patient_complexity_spread
-        share = jnp.mean(jnp.asarray(layout.patient_group, position.dtype))
+        size = jnp.asarray(layout.panel_size, position.dtype)[:, None]
+        member = jnp.floor(draws.uniform(word[1], position.dtype, jnp) * size).astype(jnp.int32)
         return Booked(
             lead + jnp.zeros_like(position),
             draws.normal(word[0], position.dtype, jnp) + shift,
-            draws.normal(word[1], position.dtype, jnp),
-            jnp.where(draws.uniform(word[2], position.dtype, jnp) < share, 1.0, 0.0),
+            jnp.asarray(layout.patient_no_show, position.dtype)[physician, member],
+            jnp.asarray(layout.patient_group, position.dtype)[physician, member],
         )
 
 
