@@ -46,7 +46,7 @@ def _run(kept: Any, slot_minutes: Any, rooming: Any, visit: Any, free: list[Any]
     zero = jnp.zeros(pods, kept.dtype)
 
     def slot(carry: Any, now: Any) -> tuple[Any, None]:
-        free, rooms, visited, rooming, waited, done = (list(c) for c in carry)
+        free, rooms, visited, rooming, waited = (list(c) for c in carry)
         number, places = now
         for j, (came, rooming_minutes, visit_minutes) in enumerate(places):
             mix = lambda new, old, w=came: old + w * (new - old)  # noqa: E731
@@ -54,19 +54,19 @@ def _run(kept: Any, slot_minutes: Any, rooming: Any, visit: Any, free: list[Any]
             roomed = appointments.start_rooming(booked, rooms[j][0], free[0], jnp) + rooming_minutes
             free = [mix(n, o) for n, o in zip(appointments.insert_sorted(free, roomed, jnp), free, strict=True)]
             roomed, free = once((roomed, free))  # or every later place would work it out again
-            begins = appointments.start_visit(roomed, done[j], jnp)
-            ends = begins + visit_minutes
+            begins = appointments.start_visit(roomed, rooms[j][-1], jnp)  # the last room's visit was the last
             visited[j] = visited[j] + came * visit_minutes
             rooming[j] = rooming[j] + came * rooming_minutes
             waited[j] = waited[j] + came * (begins - booked)
-            done[j] = mix(ends, done[j])
-            rooms[j] = [mix(n, o) for n, o in zip([*rooms[j][1:], ends], rooms[j], strict=True)]
-        return (free, rooms, visited, rooming, waited, done), None
+            then = [*rooms[j][1:], begins + visit_minutes]
+            rooms[j] = [mix(n, o) for n, o in zip(then, rooms[j], strict=True)]
+        return (free, rooms, visited, rooming, waited), None
 
     # one array [K, pods] for each place in the pod: slicing inside the loop would cost more than the recursion
     by_place = lambda a, j: a.reshape(pods, size, -1)[:, j].T  # noqa: E731
     steps = [tuple(by_place(a, j) for a in (kept, rooming, visit)) for j in range(size)]
-    between = [slot_minutes.reshape(pods, size)[:, j] for j in range(size)]
-    start = (free, [[zero] * rooms for _ in range(size)], *([zero] * size for _ in Session._fields))
-    _, _, *totals = jax.lax.scan(slot, start, (jnp.arange(slots, dtype=kept.dtype), steps))[0]
-    return Session(*(jnp.stack(parts, axis=1).reshape(-1) for parts in totals))
+    between = list(slot_minutes.reshape(pods, size).T)
+    start = (free, [[zero] * rooms for _ in range(size)], *([zero] * size for _ in range(3)))
+    _, room_free, *totals = jax.lax.scan(slot, start, (jnp.arange(slots, dtype=kept.dtype), steps))[0]
+    last_end = [of_place[-1] for of_place in room_free]
+    return Session(*(jnp.stack(parts, axis=1).reshape(-1) for parts in (*totals, last_end)))
