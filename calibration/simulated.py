@@ -98,8 +98,9 @@ def draw_truth(seed: int, names: Sequence[str], *, base: Parameters | None = Non
     """
     base = base or Parameters()
     rng = np.random.default_rng([seed, len(TRAITS)])
-    centres = [to_unbounded(getattr(base, name), entry(name, "names: ")) for name in names]
-    spreads = [width * ENTRIES[name].prior_spread for name in names]
+    entries = [entry(name, "names: ") for name in names]
+    centres = [to_unbounded(getattr(base, e.name), e) for e in entries]
+    spreads = [width * e.prior_spread for e in entries]
     while True:
         drawn = rng.normal(centres, spreads)
         truth = base.replace(**{n: from_unbounded(float(z), ENTRIES[n]) for n, z in zip(names, drawn, strict=True)})

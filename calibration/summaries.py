@@ -21,6 +21,7 @@ NOT_COMPARED = ("steps",)  # they tell whether a sensor is worn, and nothing of 
 ORDINAL = "burnout_level"
 WEEK = 7
 BLOCKS_MAX = 4  # parts of the period: enough to see a waiting list or exhaustion drift, few enough for a covariance
+FAINT = 1e-5  # weight of a day without an observation, where a simulated physician is absent on all that have one
 FLOOR_MINUTES = 0.5  # of means whose logarithm is taken: half of the smallest step of minutes
 
 
@@ -84,7 +85,7 @@ def summarise(measure: Measure, daily: Any, weight: Any, sets: Any, xp: Any, fal
 
     ``fallback`` [days, N] is a faint weight of days to use where a simulated physician is absent on all days wanted.
     """
-    weight = weight if fallback is None else weight * fallback + 1e-3 * fallback
+    weight = weight if fallback is None else weight * fallback + FAINT * fallback
     safe = xp.where(weight > 0, daily, 1.0 if averages_logs(measure) else 0.0)
     if averages_logs(measure):
         safe = xp.log(xp.maximum(safe, 1e-3))
