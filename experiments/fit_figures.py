@@ -39,10 +39,10 @@ def recovery(found: Fit, truth: SimulatedClinic) -> Figure:
     _parameters(top.subplots(), parameters)
     panels = bottom.subplots(rows, TRAIT_COLUMNS, squeeze=False).ravel()
     for ax, effect in zip(panels, effects, strict=False):
-        _against_truth(ax, traits[traits["effect"] == effect], f"{effect}, standard deviations")
+        _against_truth(ax, traits[traits["effect"] == effect], effect, "standard deviations")
     risk = found.risk.assign(estimate=100 * found.risk["risk"], truth=100 * truth.risk)
     risk = risk.assign(low=100 * risk["low"], high=100 * risk["high"])
-    _against_truth(panels[len(effects)], risk, "burnout risk, %")
+    _against_truth(panels[len(effects)], risk, "burnout risk", "%")
     for ax in panels[len(effects) + 1 :]:
         ax.remove()
     return figure
@@ -65,9 +65,11 @@ def _parameters(ax: Axes, table: pd.DataFrame) -> None:
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=3, frameon=False)
 
 
-def _against_truth(ax: Axes, rows: pd.DataFrame, label: str) -> None:
+def _against_truth(ax: Axes, rows: pd.DataFrame, title: str, unit: str) -> None:
     lengths = np.abs(np.stack([rows["estimate"] - rows["low"], rows["high"] - rows["estimate"]]))
     ax.errorbar(rows["truth"], rows["estimate"], yerr=lengths, fmt="o", color=PALETTE[0], markersize=3, elinewidth=0.6)
     ends = [min(rows["truth"].min(), rows["low"].min()), max(rows["truth"].max(), rows["high"].max())]
     ax.plot(ends, ends, color=QUIET, linewidth=1, linestyle="--")
-    ax.set(xlabel="truth", ylabel="estimate", title=label)
+    ax.set_title(title)
+    ax.set_xlabel(f"truth ({unit})", fontsize=8.5)
+    ax.set_ylabel(f"estimate ({unit})", fontsize=8.5)
