@@ -10,7 +10,7 @@ import pandas as pd
 import yaml
 
 from abm.layout import PATIENTS_PER_PANEL, WEEKDAYS, Layout, make_layout
-from calibration.fit_result import FitError
+from calibration.fit_result import Fit, FitError
 from calibration.observations import person_ids
 
 POD_SIZES = (5, 4, 6, 3, 7, 2)  # tried in this order; a clinic that none divides is one pod
@@ -33,6 +33,12 @@ class Clinic:
         """The observations with the posts' names that a fit knows (physician-000, ...) instead of their own."""
         names = dict(zip(self.who, person_ids(self.layout.physicians), strict=True))
         return observations.assign(who=observations["who"].map(names))
+
+    def restore(self, fit: Fit) -> Fit:
+        """The fit of renamed observations with the posts' own names in its effects and risks."""
+        own = dict(zip(person_ids(self.layout.physicians), self.who, strict=True))
+        named = {name: getattr(fit, name) for name in ("effects", "risk")}
+        return dataclasses.replace(fit, **{name: t.assign(who=t["who"].map(own)) for name, t in named.items()})
 
 
 def infer_clinic(observations: pd.DataFrame, timezone: str = "UTC") -> Clinic:

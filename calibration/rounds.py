@@ -68,7 +68,7 @@ class Rounds:
     def __init__(self, data: FitData, problem: forward.Problem, plan: Plan, spreads: list[str], seed: int) -> None:
         self.data, self.plan, self.seed, self.spread_names = data, plan, seed, spreads
         self.physicians = problem.layout.physicians
-        self.runs = max(RUNS, -(-RUNS * 50 // self.physicians))
+        self.runs = max(RUNS, 2 * -(-RUNS * 25 // self.physicians))  # even: posterior draws come in pairs
         self.place = places(len(plan.names), problem.layout)
         self.prior_base = problem.base
         self.state = State(problem, data.prior, summarise_observations(data.values, data.prior, plan), {})

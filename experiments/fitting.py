@@ -52,6 +52,7 @@ def fit_file(
         )
     found = fit(clinic.rename(table), clinic.layout, parameters=parameters, seed=seed, starts=starts,
                 timezone=timezone, progress=progress)  # fmt: skip
+    found = clinic.restore(found)
     save_fit(found, folder)
     save_clinic(clinic, folder)
     _save_figures(found, folder / FIGURES, truth)
