@@ -28,6 +28,7 @@ from calibration.fit_data import FitData, prepare
 from calibration.fit_result import Fit, FitError, load_fit, save_fit
 from calibration.fit_tables import NINETY, counts_table, effects_table, population_table
 from calibration.progress import Report, progress_bar
+from calibration.readouts import THRESHOLDS
 from calibration.rounds import SETTLING, Look, Point, Rounds, Tell
 from calibration.search import loss
 from calibration.simulated import WARM_UP_DAYS
@@ -44,7 +45,7 @@ FITTED = (
     "documentation_minutes_per_visit", "order_minutes_per_visit", "chart_review_minutes_per_visit", "in_room_share",
     "system_messages_per_day", "system_message_minutes",
     "sleep_hours_base", "fatigue_build_rate",
-    "exhaustion_midpoint", "baseline_motivation", *forward.THRESHOLDS, "task_load_intercept",
+    "exhaustion_midpoint", "baseline_motivation", *THRESHOLDS, "task_load_intercept",
     "absence_per_day", "pace_spread", "efficiency_spread", "task_load_spread",
 )  # fmt: skip
 NOT_FITTED = {
@@ -171,15 +172,14 @@ def _result(work: Rounds, search: _Search, found: Point, drawn: posterior.Poster
     count = len(work.plan.names)
     values, searched = forward.values_at(jnp.asarray(found.unknowns, jnp.float32), work.problem, work.plan)
     estimates = {n: float(getattr(values, n)) for n in names}
-    intercept, intercept_error = posterior.intercept_moments(drawn)
-    errors = np.column_stack([drawn.errors[count:].reshape(-1, len(SEARCHED)), intercept_error])
-    traits = np.column_stack([np.asarray(searched, float), intercept])
+    own, own_error = posterior.own_moments(drawn)
+    errors = np.concatenate([drawn.errors[count:].reshape(-1, len(SEARCHED)), own_error], axis=1)
+    traits = np.concatenate([np.asarray(searched, float), own], axis=1)
     low, high = traits - NINETY * errors, traits + NINETY * errors
-    low[:, -1], high[:, -1] = posterior.intercept_interval(drawn)
+    low[:, len(SEARCHED) :], high[:, len(SEARCHED) :] = posterior.own_interval(drawn)
     all_traits = np.array(layout.traits, float)
-    own = np.zeros((layout.physicians, len(TRAITS)))
-    own[:, [TRAITS.index(name) for name in EFFECTS]] = traits
-    all_traits[: layout.physicians, 0] = own
+    all_traits[: layout.physicians, 0] = 0.0
+    all_traits[: layout.physicians, 0, [TRAITS.index(name) for name in EFFECTS]] = traits
     return Fit(
         table=population_table(names, work.plan.names, found.unknowns, drawn.errors, work.state.spreads, base),
         effects=effects_table(traits, errors, low, high),
@@ -217,9 +217,7 @@ def _problem(data: FitData, layout: Layout, base: Parameters, plan: Plan,
         layout=_of_one_shape(layout),
         changes=jax.tree.map(single, iv.as_set(interventions, layout)),
         weights=jnp.asarray(data.prior, jnp.float32),
-        answer_day=jnp.asarray(data.answer_day, jnp.int32),
-        answer=jnp.asarray(data.answer, jnp.int32),
-        answer_weight=jnp.asarray(data.answer_weight, jnp.float32),
+        answers=jax.tree.map(single, data.answers),
     )
 
 

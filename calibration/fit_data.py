@@ -13,22 +13,21 @@ from abm.layout import Layout
 from calibration.measures import MEASURES
 from calibration.observations import first_monday, to_array, validate
 from calibration.quality import prior_working
-from calibration.summaries import DRIVEN, NOT_COMPARED, ORDINAL, WEEK
+from calibration.readouts import Answers
+from calibration.summaries import DRIVEN, NOT_COMPARED, READ_OUT, WEEK
 
 ANSWERS_STEP = 4  # places for answers come in fours, so that programs are compiled for few different numbers of them
 
 
 @dataclasses.dataclass
 class FitData:
-    """Daily observations as arrays; M measures, D days, N physicians, Q answers to the burnout item."""
+    """Daily observations as arrays; M measures, D days, N physicians."""
 
     measures: tuple[str, ...]  # those that are compared by their means
     days: int
     values: np.ndarray  # float [M, D, N]; 0 where there is none
     prior: np.ndarray  # chance that the source works, [M, D, N]; 0 where there is no value
-    answer_day: np.ndarray  # int [N, Q]
-    answer: np.ndarray  # int [N, Q]
-    answer_weight: np.ndarray  # [N, Q]; 0 where there is none
+    answers: Answers
     session_minutes: float | None  # length of a session day, from the roster
     streams: tuple[str, ...]  # of which something is used
     rows: pd.DataFrame  # by measure: received, used, suspect, refused_failed, not_used, and why
@@ -56,7 +55,7 @@ def prepare(observations: pd.DataFrame, layout: Layout, *, first_day: dt.date | 
     }
     settled = _settled(by_quality["good"]["employed"], layout)
     good, suspect = ({m: np.where(settled, v, np.nan) for m, v in arrays.items()} for arrays in by_quality.values())
-    compared = [m for m in MEASURES if m not in (*DRIVEN, *NOT_COMPARED, ORDINAL)]
+    compared = [m for m in MEASURES if m not in (*DRIVEN, *NOT_COMPARED, *READ_OUT)]
     measures = tuple(m for m in compared if np.isfinite(good[m]).any() or np.isfinite(suspect[m]).any())
     if {"kept_count", "no_show_count"} <= set(measures):
         measures = tuple(m for m in measures if m != "booked_count")  # their sum says nothing new
@@ -72,7 +71,7 @@ def prepare(observations: pd.DataFrame, layout: Layout, *, first_day: dt.date | 
         days,
         np.nan_to_num(np.stack([either[m] for m in measures])),
         prior,
-        *_answers(either[ORDINAL], good[ORDINAL]),
+        Answers(*(part for m in READ_OUT for part in _answers(either[m], good[m]))),
         float(np.median(positive)) if positive.size else None,
         tuple(sorted(used)),
         rows,
@@ -85,15 +84,15 @@ def _settled(employed: np.ndarray, layout: Layout) -> np.ndarray:
     return ~np.repeat(vacant.any(axis=2), layout.pod_size, axis=1)
 
 
-def _answers(levels: np.ndarray, good: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(day, level, weight), each [N, Q], of the burnout item's answers [D, N]; a suspect answer weighs one half."""
-    there = np.isfinite(levels)
+def _answers(values: np.ndarray, good: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(day, value, weight), each [N, Q], of a survey's answers [D, N]; a suspect answer weighs one half."""
+    there = np.isfinite(values)
     most = ANSWERS_STEP * max(-(-int(there.sum(axis=0).max(initial=0)) // ANSWERS_STEP), 1)
-    day, answer, weight = (np.full((levels.shape[1], most), v) for v in (0, 1, 0.0))
-    for i in range(levels.shape[1]):
+    day, answer, weight = (np.full((values.shape[1], most), v) for v in (0, 1.0, 0.0))
+    for i in range(values.shape[1]):
         days = np.flatnonzero(there[:, i])
         day[i, : len(days)] = days
-        answer[i, : len(days)] = levels[days, i]
+        answer[i, : len(days)] = values[days, i]
         weight[i, : len(days)] = np.where(np.isfinite(good[days, i]), 1.0, 0.5)
     return day, answer, weight
 

@@ -1,9 +1,8 @@
 """The clinic as a function from unknowns to what is compared: exact for level and chance, relaxed for slopes.
 
 Unknowns are one vector of standard normals a priori: population parameters on the scaled logit of the parameter table,
-less the prior's centre, over its spread; then each physician's traits (SEARCHED). The personal intercept of the burnout
-scale is integrated out of the likelihood instead (`calibration.likelihoods.answers_log_prob`): the answers of a person
-bound it from both sides, which no normal approximation follows.
+less the prior's centre, over its spread; then each physician's traits (SEARCHED). How people answer surveys is
+integrated out of the likelihood (`calibration.readouts`).
 """
 
 from __future__ import annotations
@@ -18,19 +17,17 @@ import jax.numpy as jnp
 from abm import population
 from abm.layout import TRAITS, Layout
 from abm.parameters import ENTRIES, Parameters, from_unbounded
-from abm.rules.burnout import burnout_index
-from calibration.likelihoods import answers_log_prob
-from calibration.measures import BURNOUT_STATES, MEASURES, expected_value
+from calibration import readouts
+from calibration.measures import MEASURES, expected_value
 from calibration.summaries import SEARCHED, Plan, summarise_records
 
 # Halves the time to compile; the programs ran no slower for it (measured on a CPU).
 COMPILER_OPTIONS = {"xla_backend_optimization_level": 1, "xla_llvm_disable_expensive_passes": True}
-THRESHOLDS = ("burnout_threshold_2", "burnout_threshold_3", "burnout_threshold_4", "burnout_threshold_5")
 RISK_DAYS = 28  # a physician's risk is the mean over the last so many observed days (time from survey to survey)
 
 
 class Problem(NamedTuple):
-    """All that the forward model takes besides the unknowns; a PyTree. N physicians, Q answers to the burnout item."""
+    """All that the forward model takes besides the unknowns; a PyTree. N physicians."""
 
     base: Parameters  # values of all parameters that are not fitted
     centre: Any  # [P]: prior centres on the unbounded scale
@@ -38,9 +35,19 @@ class Problem(NamedTuple):
     layout: Layout
     changes: Any  # InterventionSet
     weights: Any  # [M, days, N]: of the observed values
-    answer_day: Any  # int [N, Q]: day of each answer
-    answer: Any  # int [N, Q]: level answered
-    answer_weight: Any  # [N, Q]: 0 where there is none
+    answers: readouts.Answers
+
+
+class Target(NamedTuple):
+    """What outputs are compared with in one round; N physicians, S summaries."""
+
+    values: Any  # [N, S]: observed summaries
+    precision: Any  # [N, S, S]: inverse covariance of their difference to the expected ones
+    answers: Any  # readouts.Answers
+    chance: Any  # readouts.Chance
+
+
+BY_PHYSICIAN = Target(0, 0, 0, None)  # axes of a target, to map over physicians
 
 
 def values_at(unknowns: Any, problem: Problem, plan: Plan) -> tuple[Parameters, Any]:
@@ -65,34 +72,24 @@ def _run(unknowns: Any, intercepts: Any, problem: Problem, seed: Any, plan: Plan
          mode: str) -> tuple[Any, dict[str, Any]]:  # fmt: skip
     """(outputs [N, O], daily records) of one simulated clinic.
 
-    Outputs are a physician's S summaries, the latent burnout index (without personal intercept) on the days of the Q
-    answers, and the thresholds, the same for all.
+    Outputs are a physician's S summaries, then what `calibration.readouts.split` takes apart.
     """
     parameters, traits = values_at(unknowns, problem, plan)
     layout = _with_traits(problem.layout, traits, intercepts)
     days = plan.warm_up_days + plan.days
     run = population.simulate(parameters, days, seed, problem.changes, layout=layout, mode=mode)
     records = {name: values[plan.warm_up_days :] for name, values in run.physicians.items()}
-    exhaustion, cynicism, motivation, change_fatigue = (records[name] for name in BURNOUT_STATES)
-    index = burnout_index(exhaustion, cynicism, motivation, change_fatigue, parameters)
-    latent = index[problem.answer_day, jnp.arange(layout.physicians)[:, None]]
-    thresholds = jnp.stack([getattr(parameters, name) for name in THRESHOLDS])
-    thresholds = jnp.broadcast_to(thresholds, (layout.physicians, len(THRESHOLDS)))
+    asked, index = readouts.outputs(records, parameters, problem.answers)
     summaries = summarise_records(records, problem.weights, plan, jnp)
-    return jnp.concatenate([summaries, latent, thresholds], axis=1), records | {"index": index}
+    return jnp.concatenate([summaries, asked], axis=1), records | {"index": index}
 
 
-def answers_of(outputs: Any) -> tuple[Any, Any]:
-    """(latent index [..., Q], thresholds [..., 4]) of outputs from which the summaries have been cut."""
-    return outputs[..., : -len(THRESHOLDS)], outputs[..., -len(THRESHOLDS) :]
-
-
-def negative_log_likelihood(outputs: Any, values: Any, precision: Any, answer: Any, weight: Any, scale: Any) -> Any:
-    """Of one physician: expected ``outputs`` [O] against observed summaries ``values`` [S] and answers [Q]."""
-    count = values.shape[0]
-    residual = values - outputs[:count]
-    latent, thresholds = answers_of(outputs[count:])
-    return 0.5 * residual @ precision @ residual - answers_log_prob(answer, latent, thresholds, scale, weight)
+def negative_log_likelihood(outputs: Any, target: Target) -> Any:
+    """Of one physician: expected ``outputs`` [O] against that physician's part of the target."""
+    count = target.values.shape[0]
+    residual = target.values - outputs[:count]
+    said = readouts.log_prob(outputs[count:], target.answers, target.chance)
+    return 0.5 * residual @ target.precision @ residual - said
 
 
 @functools.partial(jax.jit, static_argnames="plan", compiler_options=COMPILER_OPTIONS)

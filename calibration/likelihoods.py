@@ -15,12 +15,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.scipy.special import gammaln, log_ndtr
-from scipy.special import logsumexp
-from scipy.stats import norm
-
-from abm.rules.burnout import personal_intercept
 
 SMALLEST_LOG_PROBABILITY = -80.0  # below exp(-80) a value is impossible for every purpose; float32 holds it with ease
 
@@ -82,26 +77,6 @@ def ordinal_log_prob(level: Any, latent: Any, thresholds: Any, scale: Any) -> An
     # 1 / (1 + exp(-a)) - 1 / (1 + exp(b)), written so that it keeps its digits however far the thresholds are
     log_prob = jnp.log(-jnp.expm1(-width)) + jax.nn.log_sigmoid(a) + jax.nn.log_sigmoid(b)
     return jnp.maximum(log_prob, SMALLEST_LOG_PROBABILITY)
-
-
-# Trait values over which personal intercepts are integrated, and the logarithm of each one's share of people.
-INTERCEPT_NODES = np.linspace(-4.0, 4.0, 129)
-INTERCEPT_LOG_SHARE = norm.logpdf(INTERCEPT_NODES) - logsumexp(norm.logpdf(INTERCEPT_NODES))
-
-
-def answers_by_intercept(level: Any, latent: Any, thresholds: Any, scale: Any, weight: Any) -> Any:
-    """log-probability [nodes] of one person's answers ``level`` [Q] and of each of INTERCEPT_NODES together.
-
-    ``latent`` [Q] is the burnout index without the personal intercept; answers of ``weight`` 0 may hold anything.
-    """
-    intercepts = personal_intercept(jnp.asarray(INTERCEPT_NODES, jnp.asarray(latent).dtype))
-    each = ordinal_log_prob(level, latent + intercepts[:, None], thresholds, scale)  # [nodes, Q]
-    return jnp.asarray(INTERCEPT_LOG_SHARE, each.dtype) + jnp.where(weight > 0, weight * each, 0.0).sum(axis=1)
-
-
-def answers_log_prob(level: Any, latent: Any, thresholds: Any, scale: Any, weight: Any) -> Any:
-    """log-probability of one person's answers [Q], the personal intercept integrated out."""
-    return jax.nn.logsumexp(answers_by_intercept(level, latent, thresholds, scale, weight))
 
 
 def clean_probability(log_prob: Any, outlier_log_prob: Any, prior: Any) -> Any:

@@ -1,7 +1,7 @@
 """Draws from the posterior about a fit's best point, and what they say of each physician.
 
-Unknowns are normal about the best point (Laplace). Personal intercepts are not: a person's answers bound them from both
-sides, so they are drawn from their own posterior given each draw's index and thresholds.
+Unknowns are normal about the best point (Laplace). How people answer surveys is not: it is drawn from its own posterior
+given what each draw expects of the answers (`calibration.readouts`).
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ import pandas as pd
 
 from abm.parameters import ENTRIES, from_unbounded
 from calibration import forward
-from calibration.likelihoods import INTERCEPT_NODES
 from calibration.observations import person_ids
-from calibration.rounds import Look, Point, Rounds, intercept_masses
+from calibration.readouts import NODES, OWN
+from calibration.rounds import Look, Point, Rounds
 from calibration.slopes import as_single
 from calibration.summaries import SEARCHED
-from calibration.target import index_scale
 
 DRAWS = 64  # at least: 5 % and 95 % quantiles to a quarter of a standard deviation
 INTERVAL = (0.05, 0.95)
@@ -30,8 +29,8 @@ class Posterior:
     """K draws; D unknowns, N physicians."""
 
     unknowns: np.ndarray  # [K, D]
-    intercepts: np.ndarray  # [K, N]: the trait behind the personal intercept
-    intercept_mass: np.ndarray  # [N, nodes]: posterior share of each of INTERCEPT_NODES, over all draws
+    own: np.ndarray  # [K, len(OWN), N]: the traits behind how a person answers
+    own_mass: np.ndarray  # [len(OWN), N, nodes]: posterior share of each of NODES, over all draws
     errors: np.ndarray  # [D]: standard deviations
     risk: np.ndarray  # [K, N]: mean chance of burnout over the last RISK_DAYS, of an exact run of each draw
     burned_out: np.ndarray  # [K, N]: share of these days burned out, personal intercept included
@@ -48,15 +47,15 @@ def draw(rounds: Rounds, point: Point, look: Look, wider: np.ndarray) -> Posteri
     normals = np.concatenate([normals, -normals])  # in pairs, so that their mean is the best point
     moves = normals @ np.linalg.cholesky(covariance).T
     unknowns = point.unknowns + moves
-    answers = look.expected.outputs[:, rounds.plan.size :]
+    asked = look.expected.outputs[:, rounds.plan.size :]
     slopes = look.slopes[:, rounds.plan.size :]
-    scale = index_scale(look.expected)
     masses = np.stack([
-        intercept_masses(answers + np.einsum("nl,nol->no", move[rounds.place], slopes), scale, rounds.problem)
+        rounds.masses(asked + np.einsum("nl,nol->no", move[rounds.place], slopes), look.expected.chance)
         for move in moves
     ])  # fmt: skip
-    chosen = (masses.cumsum(axis=2) < rng.random((*masses.shape[:2], 1))).sum(axis=2).clip(max=len(INTERCEPT_NODES) - 1)
-    intercepts = INTERCEPT_NODES[chosen]
+    chosen = (masses.cumsum(axis=-1) < rng.random((*masses.shape[:-1], 1))).sum(axis=-1).clip(max=len(NODES) - 1)
+    own = NODES[chosen]
+    intercepts = own[:, OWN.index("intercept")]
     runs = []
     for batch in range(batches):
         rows = slice(batch * rounds.runs, (batch + 1) * rounds.runs)
@@ -69,7 +68,7 @@ def draw(rounds: Rounds, point: Point, look: Look, wider: np.ndarray) -> Posteri
         np.concatenate([np.asarray(getattr(r, name), float) for r in runs]) for name in ("risk", "burned_out")
     )
     errors = np.sqrt(np.diag(covariance))
-    return Posterior(unknowns, intercepts, masses.mean(axis=0), errors, risk, burned_out)
+    return Posterior(unknowns, own, masses.mean(axis=0), errors, risk, burned_out)
 
 
 def risk_table(posterior: Posterior) -> pd.DataFrame:
@@ -97,19 +96,19 @@ def draws_table(rounds: Rounds, posterior: Posterior) -> pd.DataFrame:
     traits = posterior.unknowns[:, len(names) :].reshape(len(z), -1, len(SEARCHED))
     for i, who in enumerate(person_ids(rounds.physicians)):
         columns |= {f"{effect} {who}": traits[:, i, k] for k, effect in enumerate(SEARCHED)}
-        columns[f"intercept {who}"] = posterior.intercepts[:, i]
+        columns |= {f"{effect} {who}": posterior.own[:, k, i] for k, effect in enumerate(OWN)}
     return pd.DataFrame(columns)
 
 
-def intercept_moments(posterior: Posterior) -> tuple[np.ndarray, np.ndarray]:
-    """Posterior mean and standard deviation [N] of the trait behind the personal intercept."""
-    mean = posterior.intercept_mass @ INTERCEPT_NODES
-    square = posterior.intercept_mass @ INTERCEPT_NODES**2
-    return mean, np.sqrt(np.maximum(square - mean**2, 1e-12))
+def own_moments(posterior: Posterior) -> tuple[np.ndarray, np.ndarray]:
+    """Posterior means and standard deviations [N, len(OWN)] of the traits behind how a person answers."""
+    mean = posterior.own_mass @ NODES
+    square = posterior.own_mass @ NODES**2
+    return mean.T, np.sqrt(np.maximum(square - mean**2, 1e-12)).T
 
 
-def intercept_interval(posterior: Posterior) -> tuple[np.ndarray, np.ndarray]:
-    """Ends [N] of the middle 90 % of it."""
-    cumulative = posterior.intercept_mass.cumsum(axis=1)
-    low, high = (INTERCEPT_NODES[(cumulative < q).sum(axis=1).clip(max=len(INTERCEPT_NODES) - 1)] for q in INTERVAL)
+def own_interval(posterior: Posterior) -> tuple[np.ndarray, np.ndarray]:
+    """Ends [N, len(OWN)] of the middle 90 % of them."""
+    cumulative = posterior.own_mass.cumsum(axis=-1)
+    low, high = (NODES[(cumulative < q).sum(axis=-1).clip(max=len(NODES) - 1)].T for q in INTERVAL)
     return low, high

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from calibration import forward, quality, search
+from calibration import forward, quality, readouts, search
 from calibration.fit_data import FitData
-from calibration.likelihoods import INTERCEPT_NODES, answers_by_intercept
 from calibration.slopes import as_single, curvature, differences, places, slopes_of, standard_errors
 from calibration.spreads import SPREADS, SpreadPosterior, prior_centre, spread_posterior
 from calibration.summaries import SEARCHED, Observed, Plan, summarise_observations
-from calibration.target import Expected, Target, daily_law, expected, index_scale, make_target, unexplained
+from calibration.target import Expected, daily_law, expected, make_target, unexplained
 
 RUNS = 16  # exact runs of a clinic of 50; more for smaller ones, so that the pooled covariance rests on as much
 RELAXED_RUNS = 2  # at once, behind every slope
@@ -57,7 +55,7 @@ class Look(NamedTuple):
     """What one round sees at a point."""
 
     expected: Expected
-    target: Target
+    target: forward.Target
     slopes: np.ndarray  # [N, O, L]
     matrix: np.ndarray  # [D, D]: curvature of the negative log-posterior
 
@@ -102,7 +100,7 @@ class Rounds:
 
     def exact(self, point: Point, block: int) -> Expected:
         """What exact runs at ``point`` expect."""
-        return expected(self.runs_at(point, block), self.observed, self.plan)
+        return expected(self.runs_at(point, block), self.observed, self.problem.answers, self.plan)
 
     def differences(self, point: Point, block: int) -> np.ndarray:
         """Slopes of relaxed runs at ``point``, one by one; see `calibration.slopes`."""
@@ -186,9 +184,14 @@ class Rounds:
         observed = summarise_observations(self.data.values, weights, self.plan)
         self.state = State(problem, weights, observed, self.state.spreads)
 
+    def masses(self, asked: np.ndarray, chance: readouts.Chance) -> np.ndarray:
+        """Posterior shares [len(OWN), N, nodes] of `readouts.NODES`, given what is ``asked`` [N, A]."""
+        return np.asarray(readouts.masses(jnp.asarray(asked, jnp.float32), self.problem.answers, chance), float)
+
     def own_intercepts(self, at: Expected) -> np.ndarray:
         """Posterior means [N] of the trait behind everybody's personal intercept."""
-        return intercept_masses(at.outputs[:, self.plan.size :], index_scale(at), self.problem) @ INTERCEPT_NODES
+        masses = self.masses(at.outputs[:, self.plan.size :], at.chance)
+        return masses[readouts.OWN.index("intercept")] @ readouts.NODES
 
     def update_spreads(self, point: Point, look: Look) -> Point:
         """New spreads between people; traits keep what they mean in minutes."""
@@ -206,15 +209,3 @@ class Rounds:
             base = base.replace(**{name: np.float32(posterior.median)})
         self.state = self.state._replace(problem=self.problem._replace(base=base), spreads=spreads)
         return Point(np.concatenate([point.unknowns[:count], traits.ravel()]), point.intercepts)
-
-
-@jax.jit
-def _masses(outputs: Any, scale: Any, answer: Any, weight: Any) -> Any:
-    latent, thresholds = forward.answers_of(outputs)
-    log_mass = jax.vmap(answers_by_intercept, in_axes=(0, 0, 0, None, 0))(answer, latent, thresholds, scale, weight)
-    return jax.nn.softmax(log_mass, axis=1)
-
-
-def intercept_masses(outputs: np.ndarray, scale: float, problem: forward.Problem) -> np.ndarray:
-    """Posterior share [N, nodes] of INTERCEPT_NODES, from ``outputs`` [N, Q + 4]: latent indices, then thresholds."""
-    return np.asarray(_masses(jnp.asarray(outputs, jnp.float32), scale, problem.answer, problem.answer_weight), float)

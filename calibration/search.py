@@ -14,8 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from calibration.forward import negative_log_likelihood
-from calibration.target import Target
+from calibration.forward import BY_PHYSICIAN, Target, negative_log_likelihood
 
 MEMORY = 10  # pairs L-BFGS remembers
 STEPS = 40  # most steps: a round posterior takes a handful
@@ -25,7 +24,7 @@ FLAT = 1e-3  # gradient, in standard errors, at which the search ends
 def _loss(move: Any, start: Any, outputs: Any, slopes: Any, place: Any, target: Target) -> Any:
     """Negative log-posterior (up to a constant) at ``start + move`` [D], outputs moving along their slopes."""
     there = outputs + jnp.einsum("nl,nol->no", move[place], slopes)
-    parts = jax.vmap(negative_log_likelihood, in_axes=(0, 0, 0, 0, 0, None))(there, *target)
+    parts = jax.vmap(negative_log_likelihood, in_axes=(0, BY_PHYSICIAN))(there, target)
     unknowns = start + move
     return parts.sum() + 0.5 * unknowns @ unknowns
 
@@ -61,14 +60,14 @@ def best_move(
         wide = lambda a: jnp.asarray(np.asarray(a), jnp.float64 if np.asarray(a).dtype.kind == "f" else None)  # noqa: E731
         move, after, before = _minimise(
             wide(np.linalg.cholesky(matrix)), wide(start), wide(outputs), wide(slopes), jnp.asarray(place),
-            Target(*map(wide, target)),
+            jax.tree.map(wide, target),
         )  # fmt: skip
         return np.asarray(move, float), float(before) - float(after)
 
 
 @jax.jit
 def _likelihoods(outputs: Any, target: Target) -> Any:
-    return jax.vmap(negative_log_likelihood, in_axes=(0, 0, 0, 0, 0, None))(outputs, *target)
+    return jax.vmap(negative_log_likelihood, in_axes=(0, BY_PHYSICIAN))(outputs, target)
 
 
 def loss(unknowns: np.ndarray, outputs: np.ndarray, target: Target) -> float:

@@ -17,9 +17,9 @@ import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
 from abm.layout import Layout
-from calibration.forward import Problem, negative_log_likelihood, relaxed_outputs
+from calibration import readouts
+from calibration.forward import Problem, Target, relaxed_outputs
 from calibration.summaries import SEARCHED, Plan
-from calibration.target import Target
 
 DIFFERENCE = 0.05  # of one prior standard deviation: far above float32's rounding, small against the curves
 
@@ -94,17 +94,22 @@ def places(count: int, layout: Layout) -> np.ndarray:
 
 
 @jax.jit
-def _second(outputs: Any, target: Target) -> Any:
-    """Second derivative of the negative log-likelihood in each physician's outputs, [N, O, O]; never negative."""
-    return jax.vmap(jax.hessian(negative_log_likelihood), in_axes=(0, 0, 0, 0, 0, None))(outputs, *target)
+def _answers_curvature(asked: Any, target: Target) -> Any:
+    """Second derivative of the negative log-likelihood of each physician's answers, [N, A, A], in ``asked`` [N, A]."""
+    one = lambda values, answers: -readouts.log_prob(values, answers, target.chance)  # noqa: E731
+    return jax.vmap(jax.hessian(one))(asked, target.answers)
 
 
 def curvature(outputs: np.ndarray, slopes: np.ndarray, target: Target, place: np.ndarray) -> np.ndarray:
     """Gauss-Newton curvature [D, D] of the negative log-posterior where the expected outputs are ``outputs`` [N, O]."""
-    second = np.asarray(_second(jnp.asarray(outputs, jnp.float32), target), float)
+    count = target.values.shape[1]
+    asked = np.asarray(_answers_curvature(jnp.asarray(outputs[:, count:], jnp.float32), target), float)
+    values, vectors = np.linalg.eigh(asked)
+    asked = np.einsum("nab,nb,ncb->nac", vectors, np.maximum(values, 0.0), vectors)  # ratings at an end bend it down
     matrix = np.eye(place.max() + 1)
-    for here, slope, curved in zip(place, slopes, second, strict=True):
-        matrix[np.ix_(here, here)] += slope.T @ curved @ slope
+    for here, slope, of_summaries, of_answers in zip(place, slopes, target.precision, asked, strict=True):
+        information = slope[:count].T @ of_summaries @ slope[:count] + slope[count:].T @ of_answers @ slope[count:]
+        matrix[np.ix_(here, here)] += information
     return matrix
 
 

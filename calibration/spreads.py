@@ -14,7 +14,7 @@ import numpy as np
 from abm.parameters import ENTRIES, from_unbounded, to_unbounded
 
 SPREADS = {"pace_spread": "pace", "efficiency_spread": "efficiency", "recovery_spread": "recovery",
-           "motivation_spread": "motivation", "task_load_spread": "rating"}  # fmt: skip
+           "motivation_spread": "motivation"}  # fmt: skip
 GRID = np.linspace(-5.0, 5.0, 1001)  # prior standard deviations
 LEAST_INFORMED = 0.02  # share of a trait's prior variance that must have gone before it says anything of the spread
 

@@ -11,14 +11,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from jax.scipy.stats import norm
 
 from calibration.measures import DAY_MINUTES, MEASURES, Kind, Measure, expected_value
+from calibration.readouts import LEVEL, LOAD, OWN
 
-SEARCHED = ("pace", "efficiency", "recovery", "motivation", "rating")  # traits with a place in the vector of unknowns
-EFFECTS = (*SEARCHED, "intercept")  # traits that are estimated
+SEARCHED = ("pace", "efficiency", "recovery", "motivation")  # traits with a place in the vector of unknowns
+EFFECTS = (*SEARCHED, *OWN)  # traits that are estimated
 DRIVEN = ("scheduled_minutes", "employed")  # known inputs, not compared: the roster says so
 NOT_COMPARED = ("steps",)  # they tell whether a sensor is worn, and nothing of the model's states
-ORDINAL = "burnout_level"
+READ_OUT = (LEVEL, LOAD)  # compared answer by answer, see `calibration.readouts`
 WEEK = 7
 BLOCKS_MAX = 4  # parts of the period: enough to see a waiting list or exhaustion drift, few enough for a covariance
 FAINT = 1e-5  # weight of a day without an observation, where a simulated physician is absent on all that have one
@@ -45,11 +47,8 @@ class Plan:
 
 def per_session_day(measure: Measure) -> bool:
     """Whether values are of session days alone; the other measures have a value on any day that is reported."""
-    of_session = measure.stream in ("ehr", "schedule") and measure.name not in (
-        "message_count",
-        "third_next_available_days",
-    )
-    return of_session or measure.name == "task_load"
+    daily = ("message_count", "third_next_available_days")
+    return measure.stream in ("ehr", "schedule") and measure.name not in daily
 
 
 def day_sets(measure: Measure, days: int) -> np.ndarray:
@@ -80,6 +79,16 @@ def logs_average(measure: Measure) -> bool:
     return measure.kind is Kind.LOGNORMAL and measure.personal is None
 
 
+def mean_reported(measure: Measure, value: Any) -> Any:
+    """Mean of what is reported of a ``value``: a score with noise that is cut off at the ends of its scale."""
+    if measure.kind is not Kind.NORMAL:
+        return value
+    low, high = ((end - value) / measure.noise for end in (measure.low, measure.high))
+    below, above = norm.cdf(low), norm.sf(high)
+    inside = value * (1.0 - below - above) + measure.noise * (norm.pdf(low) - norm.pdf(high))
+    return measure.low * below + measure.high * above + inside
+
+
 def summarise(measure: Measure, daily: Any, weight: Any, sets: Any, xp: Any, fallback: Any = None) -> Any:
     """Summaries [sets, N] of ``daily`` [days, N] with ``weight`` [days, N] (0: no value, ``daily`` is ignored).
 
@@ -98,7 +107,7 @@ def summarise_records(records: Mapping[str, Any], weights: Any, plan: Plan, xp: 
     parts = []
     for m, name in enumerate(plan.measures):
         measure = MEASURES[name]
-        daily = expected_value(measure, records, xp)
+        daily = mean_reported(measure, expected_value(measure, records, xp))
         there = records["on_duty"] if per_session_day(measure) else xp.ones_like(daily)
         parts.append(summarise(measure, daily, weights[m], day_sets(measure, plan.days), xp, there))
     return xp.concatenate(parts).T

@@ -11,28 +11,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, NamedTuple
 
 import numpy as np
 
-from calibration.forward import Problem, Runs
+from calibration.forward import Problem, Runs, Target
 from calibration.measures import MEASURES
+from calibration.readouts import Answers, Chance, split
 from calibration.summaries import Observed, Plan, per_session_day
 
 OUTLIER = 4.0  # standard deviations; by chance one summary in sixteen thousand is further off
 STUDENT_DEGREES = 4.0  # of the Student-t distribution by which such a summary counts (assumed)
 SHRINKAGE = 0.05  # of chance correlations towards zero (assumed): guards the inverse against spurious ones
 LEAST_SCALE = 0.15  # logit units: no less than the nodes over personal intercepts are apart
-
-
-class Target(NamedTuple):
-    """What outputs are compared with in one round; N physicians, S summaries, Q answers to the burnout item."""
-
-    values: Any  # [N, S]: observed summaries
-    precision: Any  # [N, S, S]: inverse covariance of their difference to the expected ones
-    answer: Any  # int [N, Q]: level answered
-    weight: Any  # [N, Q]: of the answers; 0 where there is none
-    scale: Any  # []: logistic scale of the latent burnout index's chance deviations
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,11 +33,11 @@ class Expected:
     covariance: np.ndarray  # [S, S]: of the summaries about each physician's mean, pooled over physicians
     pairs: np.ndarray  # [S, S]: degrees of freedom behind each of its entries
     relative_spread: np.ndarray  # [N, S]: a physician's standard deviation relative to the pooled one
-    index_variance: float  # of the latent burnout index about its mean of the day
+    chance: Chance  # of what is asked for in surveys
     runs: int
 
 
-def expected(runs: Runs, observed: Observed, plan: Plan) -> Expected:
+def expected(runs: Runs, observed: Observed, answers: Answers, plan: Plan) -> Expected:
     """Means and chance of exact ``runs``."""
     outputs = np.asarray(runs.outputs, float)
     count = len(outputs)
@@ -57,7 +47,7 @@ def expected(runs: Runs, observed: Observed, plan: Plan) -> Expected:
     covariance = np.einsum("rns,rnt->st", deviation, deviation, optimize=True) / pairs
     return Expected(
         outputs.mean(axis=0), covariance, pairs, _relative_spread(deviation, np.diag(covariance), observed),
-        float(np.asarray(runs.index, float).var(axis=0, ddof=1).mean()), count,
+        _chance(runs, outputs, observed.values.shape[1], answers), count,
     )  # fmt: skip
 
 
@@ -80,6 +70,16 @@ def _relative_spread(deviation: np.ndarray, pooled: np.ndarray, observed: Observ
         kept = max(1.0 - noise / max(float(ratio.var(ddof=1)), 1e-12), 0.0)
         result[np.ix_(seen, here)] = np.sqrt(np.maximum(1.0 + kept * (ratio - 1.0), 0.1))[:, None]
     return result
+
+
+def _chance(runs: Runs, outputs: np.ndarray, count: int, answers: Answers) -> Chance:
+    """How the burnout index and the log-odds of task load vary about their means of the day."""
+    index_variance = float(np.asarray(runs.index, float).var(axis=0, ddof=1).mean())
+    load = split(outputs[:, :, count:], answers).load.var(axis=0, ddof=1)
+    weight = np.asarray(answers.load_weight, float)
+    load_variance = float((weight * load).sum() / max(weight.sum(), 1e-9))
+    scale = max(math.sqrt(3.0 * index_variance) / math.pi, LEAST_SCALE)
+    return Chance(np.float32(scale), np.float32(math.sqrt(load_variance)))
 
 
 def daily_law(runs: Runs, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
@@ -110,14 +110,8 @@ def make_target(observed: Observed, at: Expected, problem: Problem, extra: np.nd
     covariance[:, index, index] += extra
     there = observed.counts > 0
     precision = np.linalg.inv(covariance) * (there[:, :, None] & there[:, None, :])
-    as_float = lambda a: np.asarray(a, np.float32)  # noqa: E731
-    return Target(as_float(observed.values), as_float(precision), np.asarray(problem.answer),
-                  np.asarray(problem.answer_weight), as_float(index_scale(at)))  # fmt: skip
-
-
-def index_scale(at: Expected) -> float:
-    """Logistic scale of the latent burnout index's chance deviations."""
-    return max(math.sqrt(3.0 * at.index_variance) / math.pi, LEAST_SCALE)
+    answers = Answers(*map(np.asarray, problem.answers))
+    return Target(observed.values.astype(np.float32), precision.astype(np.float32), answers, at.chance)
 
 
 def covariances(observed: Observed, at: Expected) -> np.ndarray:
