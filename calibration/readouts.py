@@ -26,7 +26,7 @@ LEVEL, LOAD = "burnout_level", "task_load"  # the measures
 OWN = ("rating", "intercept")  # the traits that are integrated out, of load and of level
 THRESHOLDS = ("burnout_threshold_2", "burnout_threshold_3", "burnout_threshold_4", "burnout_threshold_5")
 # Values of a trait over which it is integrated, and the logarithm of each one's share of people.
-NODES = np.linspace(-4.0, 4.0, 129)
+NODES = np.linspace(-4.0, 4.0, 401)
 LOG_SHARE = norm.logpdf(NODES) - logsumexp(norm.logpdf(NODES))
 
 

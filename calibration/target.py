@@ -22,7 +22,7 @@ from calibration.summaries import Observed, Plan, per_session_day
 OUTLIER = 4.0  # standard deviations; by chance one summary in sixteen thousand is further off
 STUDENT_DEGREES = 4.0  # of the Student-t distribution by which such a summary counts (assumed)
 SHRINKAGE = 0.05  # of chance correlations towards zero (assumed): guards the inverse against spurious ones
-LEAST_SCALE = 0.15  # logit units: no less than the nodes over personal intercepts are apart
+LEAST_SCALE = 0.05  # logit units: the nodes over personal intercepts are less than that apart where most people are
 
 
 @dataclasses.dataclass(frozen=True)
