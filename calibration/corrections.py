@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from calibration.rounds import Look, Point, Rounds
-from calibration.slopes import slopes_of
+from calibration.slopes import output_curvature, slopes_of
 from calibration.summaries import SEARCHED
 
 UNCERTAIN = 0.1  # posterior variance of a trait, in prior variances, from which its bending matters
@@ -24,18 +24,19 @@ TRAIT_STEP = 0.5  # standard deviations between people by which a trait is moved
 
 
 class Profile:
-    """The summaries' slopes at a look, split into parameters' and own traits', and the traits given the parameters."""
+    """The slopes at a look, split into parameters' and own traits', and the traits given the parameters."""
 
     def __init__(self, rounds: Rounds, look: Look) -> None:
-        count, size = len(rounds.plan.names), rounds.plan.size
-        self.precision = np.asarray(look.target.precision, float)  # [N, S, S]
-        self.population = look.slopes[:, :size, :count]  # [N, S, P]
-        self.own = _own(look.slopes, count, rounds)[:, :size]  # [N, S, T]
-        weighted = np.einsum("nst,nsu->ntu", self.own, self.precision)
+        count = len(rounds.plan.names)
+        self.second = output_curvature(look.expected.outputs, look.target)  # [N, O, O]
+        self.population = look.slopes[:, :, :count]  # [N, O, P]
+        self.own = _own(look.slopes, count, rounds)  # [N, O, T]
+        weighted = np.einsum("not,nou->ntu", self.own, self.second)
         curved = np.eye(len(SEARCHED)) + np.einsum("ntu,nuv->ntv", weighted, self.own)
         self.covariance = np.linalg.inv(curved)  # [N, T, T]: of a person's traits, given the parameters
-        self.weighted = self.covariance @ weighted  # [N, T, S]: traits' answer to a residual
+        self.weighted = self.covariance @ weighted  # [N, T, O]: traits' answer to a residual
         self.answer = -self.weighted @ self.population  # [N, T, P]: traits' answer to a parameter
+        self.total = self.population + self.own @ self.answer  # [N, O, P]: slopes, the traits following
 
 
 def _own(slopes: np.ndarray, count: int, rounds: Rounds) -> np.ndarray:
@@ -52,9 +53,9 @@ def traits_integrated_out(rounds: Rounds, point: Point, look: Look, block: int) 
     gradient = np.zeros(count)
     uncertain = np.einsum("ntt->nt", profile.covariance).mean(axis=0)
     for trait in np.flatnonzero(uncertain > UNCERTAIN):
-        bend = _bend(rounds, point, int(trait), block)  # [N, S, P + T]
+        bend = _bend(rounds, point, int(trait), block)  # [N, O, P + T]
         # of the term's gradient in what moves the slope of this trait: parameters, and traits following them
-        along = np.einsum("ns,nsx->nx", profile.weighted[:, trait], bend)
+        along = np.einsum("no,nox->nx", profile.weighted[:, trait], bend)
         gradient += along[:, :count].sum(axis=0) + np.einsum("nt,ntp->p", along[:, count:], profile.answer)
     step = -np.linalg.inv(look.matrix)[:count, :count] @ gradient
     move = np.concatenate([step, (profile.answer @ step).ravel()])
@@ -62,7 +63,7 @@ def traits_integrated_out(rounds: Rounds, point: Point, look: Look, block: int) 
 
 
 def _bend(rounds: Rounds, point: Point, trait: int, block: int) -> np.ndarray:
-    """Change [N, S, P + T] of the summaries' slopes per unit of the own ``trait``."""
+    """Change [N, O, P + T] of slopes per unit of the own ``trait``."""
     count, layout = len(rounds.plan.names), rounds.problem.layout
     sign = np.where(np.arange(layout.physicians) % 2 == 0, 1.0, -1.0)
     moved = []
@@ -72,7 +73,7 @@ def _bend(rounds: Rounds, point: Point, trait: int, block: int) -> np.ndarray:
         moved.append(rounds.differences(Point(unknowns, point.intercepts), block))
     each = (moved[0] - moved[1]) / (2.0 * TRAIT_STEP) * sign[:, None]
     slopes = slopes_of(each, count, layout)
-    return np.concatenate([slopes[:, :, :count], _own(slopes, count, rounds)], axis=2)[:, : rounds.plan.size]
+    return np.concatenate([slopes[:, :, :count], _own(slopes, count, rounds)], axis=2)
 
 
 def widening(rounds: Rounds, outputs: np.ndarray, look: Look) -> np.ndarray:
@@ -81,11 +82,14 @@ def widening(rounds: Rounds, outputs: np.ndarray, look: Look) -> np.ndarray:
     observed, count = rounds.observed, rounds.plan.size
     there = (observed.counts > 0).astype(float)
     deviation = (outputs - outputs.mean(axis=0))[:, :, :count] * there
-    score = np.einsum("nst,ntp->nsp", profile.precision, profile.population + profile.own @ profile.answer)
+    total = profile.total[:, :count]
+    score = np.einsum("nst,ntp->nsp", np.asarray(look.target.precision, float), total)
     found = np.einsum("rns,nsp->rnp", deviation, score).var(axis=0, ddof=1).sum(axis=0)
     same = (observed.measure[:, None] == observed.measure) * np.sqrt(np.outer(observed.baseline, observed.baseline))
     noise = same * there[:, :, None] * there[:, None, :]
     noise[:, np.arange(count), np.arange(count)] += observed.noise * there
     found += np.einsum("nsp,nst,ntp->p", score, noise, score)
-    assumed = np.einsum("nsp,nsp->p", score, profile.population + profile.own @ profile.answer)
-    return np.sqrt(np.maximum(found / np.maximum(assumed, 1e-12), 1.0))
+    assumed = np.einsum("nsp,nsp->p", score, total)
+    answers = np.einsum("nop,nou,nup->p", profile.total[:, count:], profile.second[:, count:, count:],
+                        profile.total[:, count:])  # fmt: skip
+    return np.sqrt(np.maximum((found + answers) / np.maximum(assumed + answers, 1e-12), 1.0))

@@ -173,8 +173,11 @@ def _result(work: Rounds, search: _Search, found: Point, drawn: posterior.Poster
     values, searched = forward.values_at(jnp.asarray(found.unknowns, jnp.float32), work.problem, work.plan)
     estimates = {n: float(getattr(values, n)) for n in names}
     own, own_error = posterior.own_moments(drawn)
-    errors = np.concatenate([drawn.errors[count:].reshape(-1, len(SEARCHED)), own_error], axis=1)
     traits = np.concatenate([np.asarray(searched, float), own], axis=1)
+    errors = np.concatenate([drawn.errors[count:].reshape(-1, len(SEARCHED)), own_error], axis=1)
+    for name, spread in work.state.spreads.items():  # traits are told in a unit that is uncertain itself
+        k = EFFECTS.index(SPREADS[name])
+        errors[:, k] = np.hypot(errors[:, k], traits[:, k] * np.log(spread.high / spread.low) / (2.0 * NINETY))
     low, high = traits - NINETY * errors, traits + NINETY * errors
     low[:, len(SEARCHED) :], high[:, len(SEARCHED) :] = posterior.own_interval(drawn)
     all_traits = np.array(layout.traits, float)
@@ -183,7 +186,7 @@ def _result(work: Rounds, search: _Search, found: Point, drawn: posterior.Poster
     return Fit(
         table=population_table(names, work.plan.names, found.unknowns, drawn.errors, work.state.spreads, base),
         effects=effects_table(traits, errors, low, high),
-        risk=posterior.risk_table(drawn),
+        risk=posterior.risk_table(drawn, work.data.settled),
         parameters=base.replace(**info["driven"], **estimates),
         traits=all_traits,
         trace=pd.DataFrame(work.trace, columns=["start", "round", "loss", "promised"]),

@@ -28,6 +28,7 @@ class FitData:
     values: np.ndarray  # float [M, D, N]; 0 where there is none
     prior: np.ndarray  # chance that the source works, [M, D, N]; 0 where there is no value
     answers: Answers
+    settled: np.ndarray  # bool [N]: no post of the physician's pod was vacant in the period
     session_minutes: float | None  # length of a session day, from the roster
     streams: tuple[str, ...]  # of which something is used
     rows: pd.DataFrame  # by measure: received, used, suspect, refused_failed, not_used, and why
@@ -72,6 +73,7 @@ def prepare(observations: pd.DataFrame, layout: Layout, *, first_day: dt.date | 
         np.nan_to_num(np.stack([either[m] for m in measures])),
         prior,
         Answers(*(part for m in READ_OUT for part in _answers(either[m], good[m]))),
+        settled[-1],
         float(np.median(positive)) if positive.size else None,
         tuple(sorted(used)),
         rows,

@@ -71,17 +71,18 @@ def draw(rounds: Rounds, point: Point, look: Look, wider: np.ndarray) -> Posteri
     return Posterior(unknowns, own, masses.mean(axis=0), errors, risk, burned_out)
 
 
-def risk_table(posterior: Posterior) -> pd.DataFrame:
+def risk_table(posterior: Posterior, settled: np.ndarray) -> pd.DataFrame:
     """One row a physician, of the last RISK_DAYS.
 
     ``risk``: the chance (0-1) that someone with the physician's exhaustion, cynicism, motivation and change fatigue is
     burned out, with the middle 90 % of its posterior (``low``, ``high``). ``burned_out``: the chance that this very
-    physician is, by the own answers to surveys as well.
+    physician is, by the own answers to surveys as well. ``settled``: whether the fit follows the physician to the end;
+    where a post of the pod became vacant, colleagues carry a load that it leaves out, and ``risk`` is too low.
     """
     low, high = np.quantile(posterior.risk, INTERVAL, axis=0, method="weibull")  # covers as it says, with few draws too
     return pd.DataFrame({
         "who": person_ids(posterior.risk.shape[1]), "risk": posterior.risk.mean(axis=0), "low": low, "high": high,
-        "burned_out": posterior.burned_out.mean(axis=0),
+        "burned_out": posterior.burned_out.mean(axis=0), "settled": settled,
     })  # fmt: skip
 
 

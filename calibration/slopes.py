@@ -100,16 +100,23 @@ def _answers_curvature(asked: Any, target: Target) -> Any:
     return jax.vmap(jax.hessian(one))(asked, target.answers)
 
 
-def curvature(outputs: np.ndarray, slopes: np.ndarray, target: Target, place: np.ndarray) -> np.ndarray:
-    """Gauss-Newton curvature [D, D] of the negative log-posterior where the expected outputs are ``outputs`` [N, O]."""
+def output_curvature(outputs: np.ndarray, target: Target) -> np.ndarray:
+    """Second derivative [N, O, O] of the negative log-likelihood in everybody's ``outputs`` [N, O]; never negative."""
     count = target.values.shape[1]
+    second = np.zeros((*outputs.shape, outputs.shape[1]))
+    second[:, :count, :count] = target.precision
     asked = np.asarray(_answers_curvature(jnp.asarray(outputs[:, count:], jnp.float32), target), float)
     values, vectors = np.linalg.eigh(asked)
-    asked = np.einsum("nab,nb,ncb->nac", vectors, np.maximum(values, 0.0), vectors)  # ratings at an end bend it down
+    kept = np.maximum(values, 0.0)  # ratings at an end of the scale bend it down
+    second[:, count:, count:] = np.einsum("nab,nb,ncb->nac", vectors, kept, vectors)
+    return second
+
+
+def curvature(outputs: np.ndarray, slopes: np.ndarray, target: Target, place: np.ndarray) -> np.ndarray:
+    """Gauss-Newton curvature [D, D] of the negative log-posterior where the expected outputs are ``outputs`` [N, O]."""
     matrix = np.eye(place.max() + 1)
-    for here, slope, of_summaries, of_answers in zip(place, slopes, target.precision, asked, strict=True):
-        information = slope[:count].T @ of_summaries @ slope[:count] + slope[count:].T @ of_answers @ slope[count:]
-        matrix[np.ix_(here, here)] += information
+    for here, slope, second in zip(place, slopes, output_curvature(outputs, target), strict=True):
+        matrix[np.ix_(here, here)] += slope.T @ second @ slope
     return matrix
 
 

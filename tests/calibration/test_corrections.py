@@ -7,18 +7,24 @@ from scipy.optimize import minimize_scalar
 
 from abm.layout import make_layout
 from calibration.corrections import traits_integrated_out, widening
+from calibration.forward import Target
+from calibration.readouts import Answers, Chance
 from calibration.rounds import Look, Point
 from calibration.slopes import curvature, places, slopes_of
 from calibration.summaries import SEARCHED
-from calibration.target import Target
 
 PEOPLE, SPREAD, NOISE = 40, 0.5, 1.0  # value = exp(parameter + SPREAD * trait) + NOISE * z
 
 
 def model(point):
-    """Expected values [PEOPLE, 1 + 4]: one summary, then thresholds that nobody answers to."""
+    """Expected values [PEOPLE, 1 + 5]: one summary, then what nobody is asked: thresholds, spread of rating styles."""
     traits = point.unknowns[1:].reshape(-1, len(SEARCHED))[:, 0]
-    return np.column_stack([np.exp(point.unknowns[0] + SPREAD * traits), np.tile([-1.0, 0.0, 1.0, 2.0], (PEOPLE, 1))])
+    asked = np.tile([-1.0, 0.0, 1.0, 2.0, 0.5], (PEOPLE, 1))
+    return np.column_stack([np.exp(point.unknowns[0] + SPREAD * traits), asked])
+
+
+NOTHING = np.zeros((PEOPLE, 0))
+NOBODY_ASKED = Answers(NOTHING.astype(int), NOTHING, NOTHING, NOTHING.astype(int), NOTHING, NOTHING)
 
 
 class Clinic:
@@ -30,7 +36,7 @@ class Clinic:
 
     def differences(self, point, block):
         value = model(point)[:, :1]
-        each = np.zeros((1 + 2 * len(SEARCHED), 2, PEOPLE, 5))
+        each = np.zeros((1 + 2 * len(SEARCHED), 2, PEOPLE, 6))
         sign = np.where(np.arange(PEOPLE) % 2 == 0, 1.0, -1.0)[:, None]
         each[0, :, :, :1], each[1, :, :, :1], each[2, :, :, :1] = value, SPREAD * value * sign, SPREAD * value
         return each + 1e-12 * np.arange(2)[None, :, None, None]
@@ -38,7 +44,7 @@ class Clinic:
     def look(self, point, values):
         outputs = model(point)
         precision = np.full((PEOPLE, 1, 1), NOISE**-2)
-        target = Target(values[:, None], precision, np.ones((PEOPLE, 0), int), np.zeros((PEOPLE, 0)), 1.0)
+        target = Target(values[:, None], precision, NOBODY_ASKED, Chance(1.0, 1.0))
         slopes = slopes_of(self.differences(point, 0), 1, self.problem.layout)
         return Look(SimpleNamespace(outputs=outputs), target, slopes, curvature(outputs, slopes, target, self.place))
 
@@ -93,7 +99,7 @@ def test_deviations_widen_where_chance_is_more_than_pooled_and_never_narrow():
     clinic.observed = SimpleNamespace(counts=np.ones((PEOPLE, 1)), noise=nothing, baseline=np.zeros(1),
                                       measure=np.zeros(1, int))  # fmt: skip
     for factor, expected in ((0.5, 1.0), (1.0, 1.0), (2.0, 2.0)):
-        outputs = np.ones((400, PEOPLE, 5)) + factor * NOISE * rng.standard_normal((400, PEOPLE, 5))
+        outputs = np.ones((400, PEOPLE, 6)) + factor * NOISE * rng.standard_normal((400, PEOPLE, 6))
         assert (
             widening(clinic, outputs, look)[0] == expected or abs(widening(clinic, outputs, look)[0] - expected) < 0.05
         )

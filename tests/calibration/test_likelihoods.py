@@ -4,12 +4,9 @@ import jax
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.integrate import quad
 
-from abm.rules.burnout import personal_intercept
 from calibration.likelihoods import (
     SMALLEST_LOG_PROBABILITY,
-    answers_log_prob,
     clean_probability,
     lognormal_log_prob,
     negative_binomial_log_prob,
@@ -59,22 +56,6 @@ def test_answers_follow_an_ordered_logit():
     expected = -np.diff(np.concatenate([[1.0], above, [0.0]]))
     found = [float(np.exp(ordinal_log_prob(level, latent, thresholds, scale))) for level in range(1, 6)]
     np.testing.assert_allclose(found, expected, rtol=1e-6)
-
-
-def test_personal_intercepts_are_integrated_out():
-    thresholds, scale = np.array([-0.4, 2.1, 4.0, 5.6]), 0.4
-    levels, latent, weight = np.array([3, 2, 3, 1]), np.array([1.9, 1.6, 2.2, 0.0]), np.array([1.0, 1.0, 0.5, 0.0])
-
-    def integrand(z):
-        each = [
-            float(ordinal_log_prob(k, x + personal_intercept(z), thresholds, scale))
-            for k, x in zip(levels, latent, strict=True)
-        ]
-        return np.exp(np.dot(weight, each)) * stats.norm.pdf(z)
-
-    expected = np.log(quad(integrand, -6, 6, limit=200)[0])
-    assert float(answers_log_prob(levels, latent, thresholds, scale, weight)) == pytest.approx(expected, abs=1e-3)
-    assert float(answers_log_prob(levels, latent, thresholds, scale, 0.0 * weight)) == pytest.approx(0.0, abs=1e-9)
 
 
 def test_a_value_is_trusted_by_bayes_rule():

@@ -1,18 +1,18 @@
 """The search and its spread on a linear clinic, whose posterior is known in closed form."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from abm.layout import make_layout
-from calibration import search
-from calibration.forward import THRESHOLDS
-from calibration.likelihoods import answers_log_prob
+from calibration import readouts, search
+from calibration.forward import Target
+from calibration.readouts import THRESHOLDS
 from calibration.slopes import curvature, places, shrunk, standard_errors
 from calibration.summaries import SEARCHED
-from calibration.target import Target
 
-PARAMETERS, SUMMARIES, ANSWERS = 4, 12, 3
+PARAMETERS, SUMMARIES, ANSWERS, LOADS = 4, 12, 3, 2
 
 
 def linear_clinic(weight):
@@ -20,17 +20,19 @@ def linear_clinic(weight):
     rng = np.random.default_rng(5)
     layout = make_layout(10)
     place = places(PARAMETERS, layout)
-    outputs = SUMMARIES + ANSWERS + len(THRESHOLDS)
+    outputs = SUMMARIES + ANSWERS + len(THRESHOLDS) + LOADS + 1
     slopes = rng.standard_normal((10, outputs, place.shape[1]))
     root = rng.standard_normal((10, SUMMARIES, SUMMARIES))
     precision = root @ root.transpose(0, 2, 1) / SUMMARIES + np.eye(SUMMARIES)
     here = rng.standard_normal((10, outputs))
-    here[:, -len(THRESHOLDS) :] = [-1.0, 0.5, 1.5, 3.0]
+    here[:, SUMMARIES + ANSWERS :] = [-1.0, 0.5, 1.5, 3.0, 0.3, 0.6, 0.5]
     slopes[:, SUMMARIES:] *= 0.05
-    target = Target(
-        rng.standard_normal((10, SUMMARIES)), precision, rng.integers(1, 6, (10, ANSWERS)),
-        np.full((10, ANSWERS), weight), np.float64(0.5),
+    answers = readouts.Answers(
+        np.zeros((10, ANSWERS), int), rng.integers(1, 6, (10, ANSWERS)).astype(float), np.full((10, ANSWERS), weight),
+        np.zeros((10, LOADS), int), 5.0 * rng.integers(30, 70, (10, LOADS)), np.full((10, LOADS), weight),
     )  # fmt: skip
+    chance = readouts.Chance(np.float64(0.5), np.float64(0.1))
+    target = Target(rng.standard_normal((10, SUMMARIES)), precision, answers, chance)
     return 0.3 * rng.standard_normal(place.max() + 1), here, slopes, place, target
 
 
@@ -63,9 +65,8 @@ def test_answers_pull_as_their_own_likelihood_says():
         total = 0.5 * unknowns @ unknowns
         for i in range(10):
             residual = target.values[i] - there[i, :SUMMARIES]
-            latent, thresholds = np.split(there[i, SUMMARIES:], [ANSWERS])
-            said = answers_log_prob(
-                target.answer[i], jnp.asarray(latent), jnp.asarray(thresholds), 0.5, jnp.ones(ANSWERS)
+            said = readouts.log_prob(
+                jnp.asarray(there[i, SUMMARIES:]), jax.tree.map(lambda a, i=i: a[i], target.answers), target.chance
             )
             total += 0.5 * residual @ target.precision[i] @ residual - float(said)
         return total
