@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from abm.layout import Layout
-from abm.parameters import Parameters, nearest
+from abm.parameters import Parameters
+from abm.spelling import nearest
 
 # Levers on a physician's day. Shares of several changes combine as 1 - (1 - a)(1 - b); the others add up.
 SHARE_LEVERS = (

@@ -17,6 +17,8 @@ from typing import Any
 import jax
 import pandas as pd
 
+from abm.spelling import nearest
+
 ASSUMED = "assumed"
 SHARE, PER_DAY, PER_HOUR, MINUTES, HOURS, DAYS = "1", "1/day", "1/h", "min", "h", "day"
 PER_YEAR, USD, LOGIT, LOG = "1/year", "USD", "logit", "log"
@@ -269,14 +271,6 @@ def _entries() -> dict[str, Entry]:
 
 ENTRIES: dict[str, Entry] = _entries()
 NAMES: tuple[str, ...] = tuple(ENTRIES)
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """' (did you mean ...?)' for the closest known name, or an empty string."""
-    import difflib
-
-    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def entry(name: str, where: str = "") -> Entry:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from abm.parameters import nearest
+from abm.spelling import nearest
 from calibration.measures import MEASURES, STREAMS, Kind
 
 COLUMNS = ("who", "stream", "measure", "measured_at", "received_at", "value", "unit", "quality")

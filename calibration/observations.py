@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from abm.layout import Layout
-from abm.parameters import nearest
+from abm.spelling import nearest
 from calibration.measures import MEASURES
 from calibration.observation_checks import (
     COLUMNS,

@@ -15,7 +15,7 @@ from abm.outcomes import RECORDED
 from abm.parameters import ENTRIES, Parameters, entry, from_unbounded, to_unbounded
 from abm.population import simulate
 from calibration.forward import RISK_DAYS
-from calibration.observe import ObservationPlan, observe_with_truth
+from calibration.observing import ObservationPlan, observe_with_truth
 from calibration.readouts import THRESHOLDS
 
 # Days simulated before the first observation, so that waiting lists and exhaustion have settled: twice the longest of

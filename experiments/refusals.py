@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from abm.parameters import nearest
+from abm.spelling import nearest
 from experiments.yaml_source import ConfigError, Source
 
 _SHORT = reprlib.Repr(maxstring=80, maxother=80, maxlist=6, maxdict=6, maxlevel=3)

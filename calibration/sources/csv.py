@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from abm.parameters import nearest
+from abm.spelling import nearest
 from calibration.sources.base import MAX_LINE_BYTES, Batch, Refused, SourceError, empty_table
 from calibration.sources.extracts import Extract, Options
 from calibration.sources.files import Block, Lines

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from abm.parameters import nearest
+from abm.spelling import nearest
 from calibration.measures import MEASURES
 from calibration.pseudonyms import EXPECTED, Pseudonyms, at_the_door
 from calibration.sources import units

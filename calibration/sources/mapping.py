@@ -29,7 +29,7 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
-from abm.parameters import nearest
+from abm.spelling import nearest
 from calibration.measures import MEASURES
 from calibration.observation_checks import COLUMNS
 from calibration.sources import units

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from abm.parameters import nearest
+from abm.spelling import nearest
 from calibration.sources.base import BATCH_ROWS, Batch, SourceError, empty_table
 from calibration.sources.extracts import Extract, Options
 from calibration.sources.files import open_regular

@@ -26,7 +26,7 @@ from calibration.observations import (
     validate,
     write_observations,
 )
-from calibration.observe import Faults, ObservationPlan, observe, observe_with_truth
+from calibration.observing import Faults, ObservationPlan, observe, observe_with_truth
 
 DAYS = 112
 FAULTLESS = Faults(0, 0, 1, 1, 0, 0, 0, 0)

@@ -9,7 +9,7 @@ from calibration.fit import FITTED, prepare_rounds
 from calibration.fit_data import prepare
 from calibration.measures import MEASURES
 from calibration.observations import person_ids
-from calibration.observe import ObservationPlan
+from calibration.observing import ObservationPlan
 from calibration.quality import STUCK_RUN, prior_working, stuck, working
 from calibration.simulated import simulate_observations
 from calibration.summaries import Plan

@@ -10,7 +10,7 @@ from abm.layout import TRAITS, make_layout
 from abm.parameters import ENTRIES, ParameterError, Parameters, to_unbounded
 from calibration.fit import FITTED
 from calibration.observations import to_array, validate
-from calibration.observe import ObservationPlan
+from calibration.observing import ObservationPlan
 from calibration.readouts import THRESHOLDS
 from calibration.simulated import draw_truth, simulate_observations
 
