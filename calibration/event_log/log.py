@@ -17,6 +17,7 @@ from calibration.event_log import append, read
 from calibration.event_log.counts import Receipt, StreamCounts, count
 from calibration.event_log.dead_letters import DeadLetter, count_waiting, read_dead_letters, renew, settle
 from calibration.event_log.gate import admit
+from calibration.event_log.inventory import read_first_receipts, read_ingests, read_stream_counts
 from calibration.event_log.schema import LogError, connect
 from calibration.observation_checks import QUALITIES
 from calibration.pseudonyms import Pseudonyms
@@ -151,6 +152,7 @@ class EventLog(View):
             receipt.stopped = str(error)
             whole = Batch(empty_table(), [Refused(0, receipt.stopped)])
             receipt.add(self._append(whole, key, ingest, latest))
+            self._describe(source, ingest)
         else:
             self._finish(source, ingest, forget)
         return receipt
@@ -222,10 +224,31 @@ class EventLog(View):
                 self._connection.execute("INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?)", state)
         return counts
 
+    def ingests(self) -> pd.DataFrame:
+        """One row an ingest, in order: what was read when, how it looked, and what became of its records.
+
+        Columns: ingest, source, kind, description (JSON), started_at, finished_at (NaT: stopped or interrupted), and
+        the fields of `StreamCounts`, over all streams.
+        """
+        return read_ingests(self._connection)
+
+    def stream_counts(self) -> pd.DataFrame:
+        """What became of all records ever read, one row a stream: stream and the fields of `StreamCounts`."""
+        return read_stream_counts(self._connection)
+
+    def first_receipts(self) -> pd.DataFrame:
+        """When each observation was received first, one row an observation: stream, measured_at, received_at."""
+        return read_first_receipts(self._connection)
+
+    def _describe(self, source: Source, ingest: int) -> None:
+        description = json.dumps(dict(source.description))
+        self._connection.execute("UPDATE ingest SET description = ? WHERE id = ?", (description, ingest))
+
     def _finish(self, source: Source, ingest: int, forget: bool) -> None:
-        done = (json.dumps(dict(source.description)), _microseconds(dt.datetime.now(dt.UTC)), ingest)
+        done = (_microseconds(dt.datetime.now(dt.UTC)), ingest)
         with _transaction(self._connection):
-            self._connection.execute("UPDATE ingest SET description = ?, finished_at = ? WHERE id = ?", done)
+            self._describe(source, ingest)
+            self._connection.execute("UPDATE ingest SET finished_at = ? WHERE id = ?", done)
             if forget:
                 key = (source.name, source.kind)
                 self._connection.execute("DELETE FROM checkpoint WHERE source = ? AND kind = ?", key)

@@ -46,6 +46,8 @@ class CsvSource(Extract):
         except (UnicodeDecodeError, csv.Error) as error:
             raise SourceError(f"{self.name}: the header is not readable: {_why(error)}") from None
         header = [name.strip() for name in header]
+        if 2 * sum(name in header for name in mapping.columns) >= len(mapping.columns):  # it is one, and no record
+            self.description = {"columns": header, "mapping": mapping.digest}
         if self.options.mapping is None and not is_observation_table(header):
             raise SourceError(f"{self.name}: met no observation table's header and no mapping file; "
                               f"expected --mapping, which `clinictwin map {self.name}` proposes")  # fmt: skip
@@ -54,7 +56,6 @@ class CsvSource(Extract):
                 met = "no" if name not in header else "more than one"
                 raise SourceError(f"{self.name}: met {met} column {name!r}{nearest(name, header)} among "
                                   f"{len(header)}, expected the columns of the mapping, each once")  # fmt: skip
-        self.description = {"columns": header, "mapping": mapping.digest}
         return mapping, header
 
     def _read_block(self, block: Block, lines: Lines, header: list[str], reading: Reading) -> Iterator[Batch]:

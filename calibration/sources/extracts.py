@@ -15,6 +15,7 @@ from calibration.sources.base import Batch, Refused, SourceError, empty_table
 from calibration.sources.files import Lines, modified_at, open_regular
 from calibration.sources.mapped import Columns, Reading
 from calibration.sources.mapping import Mapping
+from calibration.sources.met import Met
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,13 +43,17 @@ class Extract:
         self.name = self.path.name.encode("utf-8", "replace").decode()
         self.length: int | None = None
         self.description: dict[str, Any] = {}
+        self._met = Met()
 
     def batches(self, checkpoint: str | None = None) -> Iterator[Batch]:
         """See `calibration.sources.base.Source`."""
         with open_regular(self.path, inside=self.options.inside) as file:
             self.length = file.seek(0, 2)
             file.seek(0)
-            yield from self._read(file, checkpoint)
+            try:
+                yield from self._read(file, checkpoint)
+            finally:  # also of what could not be read: it may be a change of its look that stopped it
+                self.description = self._met.describe(self.description)
 
     def _read(self, file: Any, checkpoint: str | None) -> Iterator[Batch]:
         raise NotImplementedError
@@ -59,7 +64,8 @@ class Extract:
         if o.pseudonyms is None and mapping.needs_key:
             raise SourceError(f"{self.name}: met no pseudonym key, expected one to rename people with; "
                               "`clinictwin pseudonym-key FILE` makes a key")  # fmt: skip
-        return Reading(mapping, o.received_at or modified_at(file), o.pseudonyms, o.timezone)
+        self._met = Met()
+        return Reading(mapping, o.received_at or modified_at(file), o.pseudonyms, o.timezone, met=self._met)
 
     def reading_digest(self, mapping: Mapping) -> str:
         """Equal when the same file would be read in the same way."""

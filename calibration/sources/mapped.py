@@ -18,6 +18,7 @@ from calibration.pseudonyms import EXPECTED, Pseudonyms, at_the_door
 from calibration.sources import units
 from calibration.sources.base import BATCH_ROWS, OFFSET, PART, Batch, Refused, observation_table
 from calibration.sources.mapping import Cell, Mapping, Named
+from calibration.sources.met import Met
 from calibration.sources.times import read_times, shown
 
 # Of a refused record only these texts are stored: numbers and times, and codes of one word.
@@ -37,13 +38,16 @@ class Reading:
     pseudonyms: Pseudonyms | None = None
     zone: str | None = None  # instead of the mapping's
     renamed: bool = False  # people and events are pseudonyms already: a second try
+    met: Met = dataclasses.field(default_factory=Met, compare=False)  # filled while it is used
 
     def batches(self, columns: Columns, offsets: np.ndarray) -> Iterator[Batch]:
         """Observations of records [n], in batches of bounded size."""
         step = max(1, BATCH_ROWS // max(1, len(self.mapping.measures or "1")))
         for start in range(0, len(offsets), step):
             part = slice(start, start + step)
-            yield _Records(self, {name: values[part] for name, values in columns.items()}, offsets[part]).batch()
+            some = {name: values[part] for name, values in columns.items()}
+            self.met.columns(some, self.mapping.missing)
+            yield _Records(self, some, offsets[part]).batch()
 
 
 class _Records:
@@ -89,7 +93,9 @@ class _Records:
         n = len(self.offsets)
         if self.mapping.layout == "long":
             assert self.mapping.value is not None
-            yield self.mapping.value.column, None, self._names(self.mapping.measure, "")
+            measure = self._names(self.mapping.measure, "")
+            self._note_codes(measure)
+            yield self.mapping.value.column, None, measure
             return
         for name, cell in (self.mapping.measures or {}).items():
             yield cell.column, cell, np.full(n, name, dtype=object)
@@ -103,6 +109,7 @@ class _Records:
         given = np.full(len(raw), cell.unit, dtype=object) if cell is not None else self._units()
         value, bad_unit = _convert(value, given, wanted)
         here = fine & ~missing
+        self.reading.met.units(_distinct(measure[here], given[here]))
         no_measure = here & (wanted == "")
         bad_unit &= here & ~no_measure
         no_number = here & ~np.isfinite(value) & ~bad_unit & ~no_measure
@@ -156,6 +163,11 @@ class _Records:
             return np.full(len(self.offsets), default, dtype=object)
         code, met = pd.factorize(_texts(self.columns[named.column]))
         return np.array([named.names.get(text.strip()) or _code(text.strip()) for text in met], dtype=object)[code]
+
+    def _note_codes(self, measure: np.ndarray) -> None:
+        assert self.mapping.measure is not None
+        met = _texts(self.columns[self.mapping.measure.column])
+        self.reading.met.codes((m, code.strip()) for m, code in _distinct(measure, met) if m in MEASURES)
 
     def _units(self) -> np.ndarray:
         if isinstance(self.mapping.unit, Named):
@@ -254,6 +266,15 @@ def _convert(value: np.ndarray, given: np.ndarray, wanted: np.ndarray) -> tuple[
     bad = np.array([f is None for f in factors], bool)
     up, down = (np.array([f[k] if f else 1.0 for f in factors]) for k in (0, 1))
     return (value * up[code] / down[code], bad[code]) if len(value) else (value, np.zeros(0, bool))
+
+
+def _distinct(first: np.ndarray, second: np.ndarray) -> set[tuple[str, str]]:
+    """Distinct pairs of texts [n], without those of which one is None."""
+    code, names = pd.factorize(first)
+    other, others = pd.factorize(second)
+    there = (code >= 0) & (other >= 0)  # negative: None
+    pairs = np.unique(code[there] * max(1, len(others)) + other[there]).tolist()
+    return {(str(names[p // len(others)]), str(others[p % len(others)])) for p in pairs}
 
 
 def _code(text: str) -> str:
