@@ -149,6 +149,16 @@ def _employment(state: ClinicState, burned: Any, exhaustion: Any, draw: DayDraws
     left = state.employed * mode.happens(draw.employment, leaving)
     hired = (1.0 - state.employed) * mode.happens(draw.employment, hiring)
     stayed = state.employed - left
+    after = change_holders(state, stayed, hired, layout, p)
+    vacant = 1.0 - state.employed
+    return after, stayed, mode.counted(left, state.employed * leaving), mode.counted(hired, vacant * hiring)
+
+
+def change_holders(state: ClinicState, stayed: Any, hired: Any, layout: Layout, p: Parameters) -> ClinicState:
+    """The clinic when of every post's holders a mass ``stayed`` [P] is left and ``hired`` [P] have come (0-1).
+
+    Newcomers bring traits and states of their own; waiting lists stay as they are.
+    """
     mix = lambda old, new: turnover.blend(stayed, hired, old, new, jnp)  # noqa: E731
     mix_changes = lambda old: turnover.blend(stayed[:, None], hired[:, None], old, jnp.zeros_like(old), jnp)  # noqa: E731
     sets = jnp.asarray(layout.traits, state.traits.dtype)
@@ -157,10 +167,8 @@ def _employment(state: ClinicState, burned: Any, exhaustion: Any, draw: DayDraws
     newcomer_motivation = own_baseline_motivation(trait(successor, "motivation"), p, jnp)
     mind = Mind(mix(state.mind.exhaustion, p.newcomer_exhaustion), mix(state.mind.cynicism, 0.0),
                 mix(state.mind.change_fatigue, 0.0), mix(state.mind.motivation, newcomer_motivation))  # fmt: skip
-    after = state._replace(
+    return state._replace(
         employed=stayed + hired, traits=traits, mind=mind, fatigue=mix(state.fatigue, p.initial_fatigue),
         tenure=mix(state.tenure, 0.0), generation=mix(state.generation, state.generation + 1.0),
         use=ChangeUse(*(mix_changes(v) for v in state.use)),
     )  # fmt: skip
-    vacant = 1.0 - state.employed
-    return after, stayed, mode.counted(left, state.employed * leaving), mode.counted(hired, vacant * hiring)

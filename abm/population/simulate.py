@@ -30,6 +30,23 @@ class Run(NamedTuple):
     state: ClinicState
 
 
+class Known(NamedTuple):
+    """What a roster says of a day, each [P]: 1 it happens, 0 it does not, NaN unknown: left to chance."""
+
+    absence: Any
+    employment: Any  # a post changes hands in the following night: its holder leaves, or a vacancy is filled
+
+    def force(self, draw: draws.DayDraws) -> draws.DayDraws:
+        """The draws with those of known events outside (0, 1), where every chance or none is met."""
+
+        def forced(event: Any, u: Any) -> Any:
+            return jnp.where(jnp.isnan(event), u, jnp.where(event > 0.5, -1.0, 2.0)).astype(u.dtype)
+
+        return draw._replace(
+            absence=forced(self.absence, draw.absence), employment=forced(self.employment, draw.employment)
+        )
+
+
 @functools.cache
 def default_layout() -> Layout:
     """The default clinic: 50 physicians in ten pods."""
@@ -110,8 +127,12 @@ def _run(p: Parameters, seed: Any, changes: iv.InterventionSet, layout: Layout, 
 
 
 def clinic_day(state: ClinicState, number: Any, p: Parameters, seed: Any, changes: iv.InterventionSet, layout: Layout,
-               rules: Rules, mode: Any) -> tuple[ClinicState, tuple[dict[str, Any], dict[str, Any]]]:  # fmt: skip
-    """One calendar day from morning to morning, with the records of physicians [N] and staff [M]."""
+               rules: Rules, mode: Any, known: Known | None = None,
+               ) -> tuple[ClinicState, tuple[dict[str, Any], dict[str, Any]]]:  # fmt: skip
+    """One calendar day from morning to morning, with the records of physicians [N] and staff [M].
+
+    ``known`` events happen as they are said to have happened, and all others by chance.
+    """
     n = layout.physicians
     dtype = state.fatigue.dtype
     weekday = number % 7
@@ -119,6 +140,8 @@ def clinic_day(state: ClinicState, number: Any, p: Parameters, seed: Any, change
     week, in_week = number // 7, jnp.minimum(weekday, 4)
     day = Day(number, 5 * week + in_week, seed)
     draw = draws.day_draws(seed, number, n, layout.people, layout.slots_max, changes.kind.shape[0], dtype, jnp)
+    if known is not None:
+        draw = known.force(draw)
     state = morning(state, changes, number, p)
     levers = levers_today(state, changes, number, layout, p)
     extra_places = iv.EXTRA_PLACES if changes.kind.shape[0] else 0
