@@ -39,6 +39,7 @@ class Kind:
 
 KINDS: dict[str, Kind] = {
     "csv": Kind("calibration.sources.csv", (".csv", ".tsv")),
+    "fhir": Kind("calibration.sources.fhir"),
     "ndjson": Kind("calibration.sources.ndjson", (".ndjson", ".jsonl")),
     "parquet": Kind("calibration.sources.parquet", (".parquet",)),
 }
