@@ -97,9 +97,14 @@ class Clinic(mesa.Model):
             no_show = np.asarray(layout.patient_no_show)[physician.index].astype(float).tolist()
             group = np.asarray(layout.patient_group)[physician.index].astype(float).tolist()
             physician.panel = [patient_class(self, physician, z[r], no_show[r], group[r]) for r in range(size)]
-        p = self.parameters
+        self.change_parameters(self.parameters)
+
+    def change_parameters(self, parameters: Parameters) -> None:
+        """Go on with other parameters: how people behave and what changes achieve, not who is there or how they are."""
+        p = self.parameters = parameters
         shift = p.request_complexity_exponent * p.patient_complexity_spread
         self._chosen = ndtr(draws.NORMAL_TABLE + shift)
+        self.manager.read_effects()
 
     # --- one day
     def step(self) -> None:

@@ -11,7 +11,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from experiments import commands_ingest
+from experiments import commands_ingest, commands_sweep
+from experiments.compilation import use_compilation_cache
 
 app = typer.Typer(
     name="clinictwin",
@@ -53,18 +54,6 @@ def _parameters(path: Path | None) -> Any:
     from abm.parameters import Parameters, load
 
     return Parameters() if path is None else load(path)
-
-
-def use_compilation_cache() -> None:
-    """Keep compiled programs between processes, in the user's cache folder (JAX_COMPILATION_CACHE_DIR overrides)."""
-    import os
-
-    import jax
-
-    if not os.environ.get("JAX_COMPILATION_CACHE_DIR"):
-        root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        jax.config.update("jax_compilation_cache_dir", str(root / "clinictwin" / "jax"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
 @app.command()
@@ -215,44 +204,6 @@ def fit(
 
 @app.command()
 @refusing
-def sweep(
-    config: Annotated[str, typer.Argument(help="YAML file, or the name of a shipped one (clinictwin configs).")],
-    out_dir: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
-    engine: Annotated[str | None, typer.Option(help="mesa or jax; the config's if not given.")] = None,
-    parameters_file: ParametersFile = None, fit_dir: FitFolder = None, quiet: Quiet = False,
-) -> None:  # fmt: skip
-    """Run a sweep: interventions x doses x replicates with common random numbers."""
-    use_compilation_cache()
-    from experiments.config import load_config
-    from experiments.runner import run_sweep
-
-    chosen = load_config(config)
-    if engine is not None:
-        chosen = chosen.model_validate({**chosen.model_dump(), "engine": engine})
-    if fit_dir is None:
-        base, clinics = _parameters(parameters_file), None
-    elif parameters_file is not None:
-        raise ValueError("--fit and --parameters: met both, expected one of them (a fit brings its parameters)")
-    else:
-        from experiments.clinics import fitted_clinics
-
-        base, clinics = fitted_clinics(fit_dir)
-    path = run_sweep(chosen, out_dir, progress=not quiet, base_parameters=base, clinics=clinics)
-    out.print(f"results: {path}\nnext: clinictwin report {out_dir}{f' --fit {fit_dir}' if fit_dir else ''}")
-
-
-@app.command()
-@refusing
-def configs() -> None:
-    """The experiment files that ship with the package."""
-    from experiments.config import shipped_configs
-
-    for name, description in shipped_configs().items():
-        out.print(f"[bold]{name}[/]  {description}")
-
-
-@app.command()
-@refusing
 def report(results: Annotated[Path, typer.Argument(help="Folder of a sweep.")], fit_dir: FitFolder = None) -> None:
     """Write the sweep's report: one HTML page that needs no network, figures, and tables as CSV."""
     from experiments.report import write_report
@@ -303,6 +254,7 @@ def relaxation_bias(
 
 
 commands_ingest.register(app, refusing)
+commands_sweep.register(app, refusing)
 
 if __name__ == "__main__":
     app()

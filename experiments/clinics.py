@@ -1,4 +1,4 @@
-"""The clinic that each replicate of a sweep simulates: one for all, or a draw from a fit's posterior for each."""
+"""The clinics that a sweep simulates: one for all, or draws from a fit's posterior."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import jax
 import numpy as np
 
 from abm.layout import Layout
@@ -21,7 +19,10 @@ from calibration.posterior_clinics import posterior_clinics
 
 @dataclasses.dataclass(frozen=True)
 class Clinics:
-    """Parameters and physicians' traits by replicate: replicate r simulates draw r, beginning anew after the last."""
+    """Parameters and physicians' traits by draw.
+
+    Replicate r simulates draw r, beginning anew after the last, unless an experiment keeps draws apart from replicates.
+    """
 
     layout: Layout
     parameters: tuple[Parameters, ...]  # one for each draw
@@ -31,18 +32,6 @@ class Clinics:
     def differ(self) -> bool:
         """Whether replicates simulate different clinics."""
         return len(self.parameters) > 1
-
-    def of(self, replicate: int) -> tuple[Parameters, Layout]:
-        """Parameters and layout of one replicate."""
-        k = replicate % len(self.parameters)
-        layout = self.layout if self.traits is None else dataclasses.replace(self.layout, traits=self.traits[k])
-        return self.parameters[k], layout
-
-    def rows(self, first: int, count: int, dtype: Any) -> tuple[Parameters, Any]:
-        """(parameters, traits) of ``count`` replicates from ``first`` on, each field and the traits [count, ...]."""
-        each = [self.of(first + i) for i in range(count)]
-        stacked = jax.tree.map(lambda *values: np.asarray(values, dtype), *(parameters for parameters, _ in each))
-        return stacked, np.stack([np.asarray(layout.traits, dtype) for _, layout in each])
 
     def digest(self) -> str:
         """A short fingerprint of the draws; empty where there is one clinic for all."""

@@ -1,4 +1,4 @@
-"""Batches of a sweep on the JAX engine: a scenario's replicates side by side, one batch a core."""
+"""Batches of a sweep on the JAX engine: groups of clinics side by side, one program for all of them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import dataclasses
 import functools
 import math
 import threading
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,115 +15,112 @@ import numpy as np
 
 from abm.interventions import InterventionSet, as_set
 from abm.layout import Layout
-from abm.outcomes import RECORDED
 from abm.parameters import Parameters
 from abm.population import ClinicState, initial_state, simulate
-from experiments.clinics import Clinics
 from experiments.config import Experiment
-from experiments.results import balanced_size
-from experiments.scenarios import PlannedScenario, replicate_words
-from experiments.workers import Stopped, core_count
+from experiments.plan import Plan, Rows
+from experiments.workers import Stopped
 
-# Above 16 clinics of 50 a batch ran no faster per core (measured: 4.9, 6.3, 7.3, 7.5, 7.9 thousand clinic-days a second
-# at 4, 8, 16, 32, 64); two threads with a batch each ran faster than one whose operations XLA spread over both cores.
-PHYSICIANS_PER_BATCH = 800
-RECORDS_PER_BATCH_BYTES = 128_000_000
 LONGEST_PROGRAM_DAYS = 364  # between two looks at whether to stop
+_SHARED = InterventionSet(*(None for _ in InterventionSet._fields))  # of vmap: no axis
 
 
-class JaxEngine:
-    """Runs batches in threads, each of B = ``replicates_per_batch`` clinics.
+class JaxBatches:
+    """Computes batches; threads may share one.
 
-    The warm-up of a batch's replicates is simulated once and continued in every scenario. All scenarios have the same
-    number of changes and all batches the same shape, so that one program, compiled once, runs them all, and a
-    replicate meets the same arithmetic in every scenario.
+    The warm-up of a block is simulated once and continued in every scenario. All scenarios have the same number of
+    changes and all groups the same shape, so that one program, compiled once, runs them all, and a replicate meets the
+    same arithmetic in every scenario. It is sent to another process as its plan.
     """
 
-    def __init__(self, experiment: Experiment, clinics: Clinics, planned: Sequence[PlannedScenario]) -> None:
-        self.experiment, self.clinics, self.workers = experiment, clinics, core_count()
-        self.replicates_per_batch = batch_size(experiment)
-        self.warm_up_program, self.program = program_days(experiment)
-        self._x64 = bool(jax.config.jax_enable_x64)
-        dtype, layout = jnp.zeros(()).dtype, clinics.of(0)[1]
-        self._layout = jax.tree.map(jnp.asarray, layout)
-        size = max(len(scenario.interventions) for scenario in planned)
-        self._none = _as_arrays(as_set((), layout, size=size), dtype)
-        self._changes = [_as_arrays(as_set(s.interventions, layout, size=size), dtype) for s in planned]
-        self._size = size
-        whole = math.ceil(experiment.replicates / self.replicates_per_batch) * self.replicates_per_batch
-        self._words = replicate_words(experiment.seed, whole)
-        self._warm: dict[int, Future[ClinicState]] = {}
-        self._stopping = threading.Event()
-        self._first_call, self._called = threading.Lock(), set[tuple[int, int]]()
-        self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="sweep")
+    def __init__(self, plan: Plan) -> None:
+        self.plan, self.stopping = plan, threading.Event()
+        self.warm_up_program, self.program = program_days(plan.experiment)
+        self._first_call, self._called = threading.Lock(), set[Any]()
+        with jax.enable_x64(plan.x64):
+            layout, self._dtype = plan.clinics.layout, jnp.zeros(()).dtype
+            self._layout = jax.tree.map(jnp.asarray, layout)
+            self._size = max(len(scenario.interventions) for scenario in plan.scenarios)
+            self._none = _as_arrays(as_set((), layout, size=self._size), self._dtype)
+            sets = functools.lru_cache(maxsize=1000)(self._change_set)
+        self._changes: Callable[[int], InterventionSet] = sets
 
-    def __enter__(self) -> Self:
-        return self
+    def __reduce__(self) -> Any:
+        return JaxBatches, (self.plan,)
 
-    def __exit__(self, *_: Any) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+    def _change_set(self, scenario: int) -> InterventionSet:
+        layout, changes = self.plan.clinics.layout, self.plan.scenarios[scenario].interventions
+        return _as_arrays(as_set(changes, layout, size=self._size), self._dtype)
 
-    def stop(self) -> None:
-        """Let batches in flight end at their next program, unfinished."""
-        self._stopping.set()
+    def warm_up(self, block: int) -> list[ClinicState]:
+        """States after the warm-up, a group of clinics each."""
+        with jax.enable_x64(self.plan.x64):  # a setting of the thread
+            return [self._warm_group(rows) for rows in self._groups(block)]
 
-    def submit(self, scenario: int, first: int) -> Future[np.ndarray]:
-        """Start a batch: float32 [len(RECORDED), replicates, periods, N] of replicates from ``first`` on.
+    def run(self, scenario: int, block: int, warm: list[ClinicState]) -> np.ndarray:
+        """Records float32 [outcomes, rows of the block, periods, N] of one scenario, from the end of its warm-up."""
+        with jax.enable_x64(self.plan.x64):
+            groups = zip(self._groups(block), warm, strict=True)
+            parts = [self._run_group(scenario, rows, states) for rows, states in groups]
+        return np.concatenate(parts, axis=1)[:, : self.plan.block(block).size]
 
-        Batches of one ``first`` follow each other; an earlier one's warm-up is forgotten.
-        """
-        if first not in self._warm:
-            self._warm = {first: self._pool.submit(self._in_context, self._warm_up, first)}
-        return self._pool.submit(self._in_context, self._batch, scenario, first, self._warm[first])
+    def _groups(self, block: int) -> list[Rows]:
+        whole, size = self.plan.block(block), self.plan.group_size
+        return [whole.rows(first, size) for first in range(0, whole.size, size)]
 
-    def _in_context(self, task: Any, *arguments: Any) -> Any:
-        with jax.enable_x64(self._x64):  # a setting of the thread
-            return task(*arguments)
-
-    def _warm_up(self, first: int) -> ClinicState:
-        states = self._start(first)
-        for day in range(0, self.experiment.warm_up_days, self.warm_up_program or 1):
-            states, _ = self._advance(first, states, self._none, day, self.warm_up_program, self._warm_up_period)
+    def _warm_group(self, rows: Rows) -> ClinicState:
+        parameters, traits = self._parameters(rows), self._traits(rows)
+        states = self._start(parameters, traits, len(rows.point))
+        words, doses = self.plan.words(rows), self._doses(rows, None)
+        same = self.warm_up_program == self.program
+        period = self.plan.experiment.period_days if same else self.warm_up_program
+        for day in range(0, self.plan.experiment.warm_up_days, self.warm_up_program or 1):
+            arguments = (parameters, traits, words, self._none._replace(dose=doses), self._layout, states)
+            states, _ = self._advance(arguments, day, self.warm_up_program, period)
         return states
 
-    def _start(self, first: int) -> ClinicState:
-        """The first morning of a batch's replicates."""
-        parameters, traits = self._rows(first)
-        dtype = self._layout.traits.dtype
-        start = lambda p, t: initial_state(p, _with_traits(self._layout, t), self._size, dtype)  # noqa: E731
-        if self.clinics.differ:
-            return jax.vmap(start)(parameters, traits)
-        size = self.replicates_per_batch
-        return jax.tree.map(lambda v: jnp.broadcast_to(v, (size, *v.shape)), start(parameters, traits))
-
-    def _rows(self, first: int) -> tuple[Parameters, Any]:
-        """Parameters and traits of a batch: with a leading axis where replicates simulate different clinics."""
-        dtype = jnp.zeros(()).dtype
-        if self.clinics.differ:
-            return self.clinics.rows(first, self.replicates_per_batch, dtype)
-        return jax.tree.map(lambda v: jnp.asarray(v, dtype), self.clinics.of(0)[0]), None
-
-    @property
-    def _warm_up_period(self) -> int:
-        same = self.warm_up_program == self.program
-        return self.experiment.period_days if same else self.warm_up_program
-
-    def _batch(self, scenario: int, first: int, warm: Future[ClinicState]) -> np.ndarray:
-        e, states, records = self.experiment, warm.result(), []
-        for day in range(e.warm_up_days, e.warm_up_days + e.days, self.program):
-            states, record = self._advance(first, states, self._changes[scenario], day, self.program, e.period_days)
+    def _run_group(self, scenario: int, rows: Rows, states: ClinicState) -> np.ndarray:
+        e, records = self.plan.experiment, []
+        traits, words = self._traits(rows), self.plan.words(rows)
+        changes = self._changes(scenario)._replace(dose=self._doses(rows, scenario))
+        for day in range(0, e.days, self.program):
+            parameters = self._parameters(rows, scenario, day)
+            arguments = (parameters, traits, words, changes, self._layout, states)
+            states, record = self._advance(arguments, e.warm_up_days + day, self.program, e.period_days)
             records.append(record)
-        count = min(self.replicates_per_batch, e.replicates - first)
-        values = np.concatenate([np.asarray(record, np.float32) for record in records], axis=2)
-        return np.moveaxis(values[:count], 1, 0)
+        kept = [np.stack([np.asarray(record[name], np.float32) for name in e.recorded]) for record in records]
+        return np.concatenate(kept, axis=2)
 
-    def _advance(self, first: int, states: ClinicState, changes: InterventionSet, day: int, days: int,
-                 period_days: int) -> tuple[ClinicState, Any]:  # fmt: skip
-        if self._stopping.is_set():
+    def _parameters(self, rows: Rows, scenario: int | None = None, day: int = 0) -> Parameters:
+        return jax.tree.map(lambda v: np.asarray(v, self._dtype), self.plan.parameters(rows, scenario, day))
+
+    def _traits(self, rows: Rows) -> Any:
+        traits = self.plan.traits(rows)
+        return None if traits is None else np.asarray(traits, self._dtype)
+
+    def _doses(self, rows: Rows, scenario: int | None) -> Any:
+        """Doses [C] of a scenario (zeros if None), or [B, C] where the design varies them."""
+        usual = self._none.dose if scenario is None else self._changes(scenario).dose
+        own = self.plan.doses(rows, scenario or 0)
+        if own is None:
+            return usual
+        doses = np.zeros((len(rows.point), self._size), self._dtype)
+        if scenario is not None:
+            doses[:, : own.shape[1]] = own
+        return doses
+
+    def _start(self, parameters: Parameters, traits: Any, count: int) -> ClinicState:
+        """The first morning of ``count`` clinics."""
+        start = lambda p, t: initial_state(p, _with_traits(self._layout, t), self._size, self._dtype)  # noqa: E731
+        axes = _axes(parameters, traits)
+        if any(axis is not None for axis in jax.tree.leaves(axes, is_leaf=lambda v: v is None)):
+            return jax.vmap(start, in_axes=axes)(parameters, traits)
+        return jax.tree.map(lambda v: jnp.broadcast_to(v, (count, *v.shape)), start(parameters, traits))
+
+    def _advance(self, arguments: tuple[Any, ...], day: int, days: int, period_days: int) -> tuple[ClinicState, Any]:
+        if self.stopping.is_set():
             raise Stopped
-        words = self._words[first : first + self.replicates_per_batch]
-        parameters, traits = self._rows(first)
-        arguments = (parameters, traits, words, changes, self._layout, states, np.int32(day), days, period_days)
+        arguments = (*arguments, np.int32(day), days, period_days, self.plan.experiment.recorded)
         with self._first_call:  # one thread compiles, the others wait for it
             if (days, period_days) not in self._called:
                 advanced = jax.block_until_ready(_advance(*arguments))
@@ -133,21 +129,30 @@ class JaxEngine:
         return _advance(*arguments)
 
 
-@functools.partial(jax.jit, static_argnames=("days", "period_days"))
+@functools.partial(jax.jit, static_argnames=("days", "period_days", "recorded"))
 def _advance(parameters: Parameters, traits: Any, words: Any, changes: InterventionSet, layout: Layout,
-             states: ClinicState, first_day: Any, days: int, period_days: int) -> tuple[ClinicState, Any]:  # fmt: skip
-    """(states, records [B, len(RECORDED), periods, N]) after ``days`` more days of B clinics.
+             states: ClinicState, first_day: Any, days: int, period_days: int,
+             recorded: tuple[str, ...]) -> tuple[ClinicState, Any]:  # fmt: skip
+    """(states, records by outcome, each [B, periods, N]) after ``days`` more days of B clinics.
 
-    With ``traits`` [B, P, GENERATIONS, len(TRAITS)] parameters have a leading axis B as well; None: one clinic.
+    Fields of ``parameters`` are numbers or [B], ``traits`` None (the layout's) or [B, P, GENERATIONS, len(TRAITS)],
+    doses [C] or [B, C].
     """
 
-    def one(parameters: Parameters, traits: Any, words: Any, state: ClinicState) -> tuple[ClinicState, Any]:
+    def one(parameters: Parameters, traits: Any, words: Any, changes: InterventionSet, state: ClinicState) -> Any:
         run = simulate(parameters, days, words, changes, layout=_with_traits(layout, traits), state=state,
                        first_day=first_day, period_days=period_days)  # fmt: skip
-        return run.state, jnp.stack([run.physicians[name] for name in RECORDED])
+        return run.state, {name: run.physicians[name] for name in recorded}
 
-    own = None if traits is None else 0
-    return jax.vmap(one, in_axes=(own, own, 0, 0))(parameters, traits, words, states)
+    per_clinic = _SHARED._replace(dose=0 if changes.dose.ndim == 2 else None)
+    return jax.vmap(one, in_axes=(*_axes(parameters, traits), 0, per_clinic, 0))(
+        parameters, traits, words, changes, states
+    )
+
+
+def _axes(parameters: Parameters, traits: Any) -> tuple[Any, Any]:
+    """Axes that vmap maps over: those of fields and traits that clinics do not share."""
+    return jax.tree.map(lambda v: 0 if np.ndim(v) else None, parameters), None if traits is None else 0
 
 
 def _with_traits(layout: Layout, traits: Any) -> Layout:
@@ -155,22 +160,27 @@ def _with_traits(layout: Layout, traits: Any) -> Layout:
 
 
 def _as_arrays(changes: InterventionSet, dtype: Any) -> InterventionSet:
-    return InterventionSet(*(jnp.asarray(v, jnp.int32 if v.dtype == np.int32 else dtype) for v in changes))
-
-
-def batch_size(experiment: Experiment) -> int:
-    """Replicates a batch, from the experiment alone, so that results do not depend on the machine."""
-    record_bytes = 4 * len(RECORDED) * experiment.physicians * (experiment.days // experiment.period_days)
-    largest = min(PHYSICIANS_PER_BATCH // experiment.physicians, RECORDS_PER_BATCH_BYTES // record_bytes)
-    return balanced_size(experiment.replicates, max(largest, 1))
+    return InterventionSet(*(np.asarray(v, np.int32 if v.dtype == np.int32 else dtype) for v in changes))
 
 
 def program_days(experiment: Experiment) -> tuple[int, int]:
-    """Days a program simulates, in the warm-up and after it: the same where possible, since each is compiled."""
-    common = math.gcd(experiment.days, experiment.warm_up_days)
+    """Days a program simulates, in the warm-up and after it: the same where possible, since each is compiled.
+
+    Conditions begin and end between two programs.
+    """
+    days = functools.reduce(math.gcd, _changing_days(experiment), experiment.days)
+    common = math.gcd(days, experiment.warm_up_days)
     if common % experiment.period_days == 0:
         return (_program(common, experiment.period_days),) * 2
-    return _program(experiment.warm_up_days, 7), _program(experiment.days, experiment.period_days)
+    return _program(experiment.warm_up_days, 7), _program(days, experiment.period_days)
+
+
+def _changing_days(experiment: Experiment) -> list[int]:
+    """Days after the warm-up on which conditions begin or end."""
+    scenarios = [scenario.conditions or () for scenario in experiment.scenarios]
+    conditions = [condition for each in (experiment.conditions, *scenarios) for condition in each]
+    ends = [int(min(condition.end_day, experiment.days)) for condition in conditions]
+    return [condition.start_day for condition in conditions] + ends
 
 
 def _program(days: int, period_days: int) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import math
+import os
 import shutil
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +15,30 @@ import numpy as np
 import xarray as xr
 import zarr
 
-from abm.interventions import yearly_cost
-from abm.layout import Layout
 from abm.outcomes import RECORDED, derive
-from experiments.config import Experiment
+from experiments.plan import Plan
 from experiments.provenance import OF_THE_NUMBERS
-from experiments.scenarios import PlannedScenario
 
 STORE, UNFINISHED, LEDGER = "results.zarr", "results.unfinished.zarr", "results.unfinished.txt"
+LOCK = "results.lock"
 SAME = ("config", "parameters", "layout", "draws")  # what makes two sweeps the same
-DIMENSIONS = ("scenario", "replicate", "day", "physician")
+BATCH = "batch"  # attribute with the shape of a batch: points, draws, replicates
 
 
 class ResultsError(ValueError):
     """A folder that does not hold the results asked for; the message says what was met and what to do."""
 
 
-def open_results(folder: str | Path) -> xr.Dataset:
-    """Results of a finished sweep, dims (scenario, replicate, day, physician), with the derived outcomes added.
+class StorageError(OSError):
+    """A folder that cannot be written to; the message says why, what is safe and what to do."""
 
-    Raises ResultsError if there are none or the sweep is not finished.
+
+def open_results(folder: str | Path) -> xr.Dataset:
+    """Results of a finished sweep, with the derived outcomes added; read from disk when they are needed.
+
+    Dims (scenario, [point,] [draw,] replicate, day, physician): points where the experiment has a design, draws where
+    it keeps posterior draws apart. Variables are Dask arrays, a chunk a batch, so that the whole need not fit in
+    memory. Raises ResultsError if there are none or the sweep is not finished.
     """
     path = Path(folder) / STORE
     if not path.is_dir():
@@ -42,7 +47,7 @@ def open_results(folder: str | Path) -> xr.Dataset:
             raise ResultsError(f"{folder}: met an unfinished sweep ({len(begun)} batches so far); "
                                "give the same `clinictwin sweep` command again to finish it")  # fmt: skip
         raise ResultsError(f"{folder}: met no {STORE}, expected a folder that `clinictwin sweep` has written")
-    return derive(xr.open_zarr(path, chunks=None))
+    return derive(xr.open_zarr(path))
 
 
 def consolidate(store: Path) -> None:
@@ -62,7 +67,47 @@ class SweepStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.path, self.unfinished, self.ledger = folder / STORE, folder / UNFINISHED, folder / LEDGER
-        self._arrays: dict[str, Any] = {}
+        self._arrays: list[Any] = []
+        self._dimensions: tuple[str, ...] = ()
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder against another sweep; the lock ends with the process, however that ends.
+
+        Raises ResultsError if another sweep is running there, StorageError if the folder cannot be written.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.folder / LOCK, timeout=0)
+        with self.writing():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire()
+            except Timeout:
+                raise ResultsError(f"{self.folder}: another sweep is running there; "
+                                   "wait for it to end, or choose another --out") from None  # fmt: skip
+        try:
+            yield
+        finally:
+            lock.release()
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turn the system's refusal to write into a StorageError that says what is safe."""
+        try:
+            yield
+        except StorageError:
+            raise
+        except OSError as error:
+            raise StorageError(f"{self.folder}: cannot be written: {error.strerror or error}. "
+                               f"{self.safe()} Make room, or choose another --out.") from None  # fmt: skip
+
+    def safe(self) -> str:
+        """What is safe in the folder, in words."""
+        begun = None if self.path.is_dir() else self.begun()
+        if begun is None:
+            return "A finished sweep is safe in it." if self.path.is_dir() else "Nothing was in it yet."
+        return f"{len(begun)} batches are safe in it; the same sweep given again goes on from there."
 
     def is_finished(self, attributes: dict[str, Any]) -> bool:
         """Whether the finished store of this sweep is there. Raises ResultsError if it is of another one."""
@@ -71,54 +116,73 @@ class SweepStore:
         self._check_same(self.path, attributes, SAME)
         return True
 
-    def begin(self, template: xr.Dataset, attributes: dict[str, Any], replicates_per_batch: int) -> None:
+    def begin(self, template: xr.Dataset, attributes: dict[str, Any], plan: Plan) -> None:
         """Make the store, or go on with an unfinished one of this sweep. Raises ResultsError if it is of another."""
-        attributes = attributes | {"replicates_per_batch": replicates_per_batch}
-        if self.begun() is not None:
-            self._check_same(self.unfinished, attributes, (*SAME, "replicates_per_batch"))
-            self._check_same_software(attributes["provenance"])
-            text = self.ledger.read_text(encoding="utf-8")
-            self.ledger.write_text(text[: text.rfind("\n") + 1], encoding="utf-8")  # a line cut short names no batch
-        else:
-            self._make(template, attributes, replicates_per_batch)
-        group = zarr.open_group(self.unfinished, mode="r+")
-        self._arrays = {name: group[name] for name in RECORDED}
+        attributes = attributes | {BATCH: list(plan.block_shape)}
+        self._dimensions = plan.dimensions
+        with self.writing():
+            if self.begun() is not None:
+                self._check_same(self.unfinished, attributes, (*SAME, BATCH))
+                self._check_same_software(attributes["provenance"])
+                whole = self.ledger.read_bytes().rfind(b"\n") + 1
+                os.truncate(self.ledger, whole)  # a line cut short names no batch
+            else:
+                self._make(template, attributes, plan)
+            group = zarr.open_group(self.unfinished, mode="r+", use_consolidated=False)
+            self._arrays = [group[name] for name in plan.experiment.recorded]
 
-    def _make(self, template: xr.Dataset, attributes: dict[str, Any], replicates_per_batch: int) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
+    def _make(self, template: xr.Dataset, attributes: dict[str, Any], plan: Plan) -> None:
         if self.unfinished.exists():  # the making of it was cut short, so it holds no batch
             shutil.rmtree(self.unfinished)
         template.to_zarr(self.unfinished, consolidated=False)
         group = zarr.open_group(self.unfinished, mode="r+")
-        shape = tuple(template.sizes[name] for name in DIMENSIONS)
-        for name, outcome in RECORDED.items():
+        sizes = dict(zip(("point", "draw", "replicate"), plan.block_shape, strict=True)) | {"scenario": 1}
+        shape = tuple(template.sizes[name] for name in plan.dimensions)
+        chunks = tuple(sizes.get(name, template.sizes[name]) for name in plan.dimensions)
+        for name in plan.experiment.recorded:
+            outcome = RECORDED[name]
             group.create_array(
-                name, shape=shape, chunks=(1, replicates_per_batch, *shape[2:]), dtype="float32", fill_value=np.nan,
-                dimension_names=DIMENSIONS, attributes={"units": outcome.unit, "long_name": outcome.long_name},
+                name, shape=shape, chunks=chunks, dtype="float32", fill_value=np.nan,
+                dimension_names=plan.dimensions, attributes={"units": outcome.unit, "long_name": outcome.long_name},
             )  # fmt: skip
         group.attrs.update(attributes)
-        self.ledger.write_text("# batches in the unfinished store: scenario, first replicate\n", encoding="utf-8")
+        unfinished = self.ledger.with_suffix(".tmp")
+        unfinished.write_text("# batches in the unfinished store: scenario, block\n", encoding="utf-8")
+        unfinished.replace(self.ledger)
 
     def begun(self) -> set[tuple[int, int]] | None:
-        """(scenario, first replicate) of the batches in the unfinished store; None if there is no such store."""
+        """(scenario, block) of the batches in the unfinished store; None if there is no such store."""
         if not (self.ledger.is_file() and self.unfinished.is_dir()):
             return None
         *lines, _ = self.ledger.read_text(encoding="utf-8").split("\n")  # what follows the last newline was cut short
-        return {(int(scenario), int(first)) for scenario, first in (line.split() for line in lines[1:])}
+        return {(int(scenario), int(block)) for scenario, block in (line.split() for line in lines[1:])}
 
-    def write(self, scenario: int, first: int, values: np.ndarray) -> None:
-        """Add one batch: ``values`` [len(RECORDED), replicates, periods, N] of replicates from ``first`` on."""
-        for array, of_one in zip(self._arrays.values(), values, strict=True):
-            array[scenario, first : first + of_one.shape[0]] = of_one
-        with self.ledger.open("a", encoding="utf-8") as ledger:
-            ledger.write(f"{scenario} {first}\n")
+    def write(self, scenario: int, block: int, values: np.ndarray, plan: Plan) -> None:
+        """Add one batch: ``values`` [outcomes, rows of the block, periods, N]. Raises StorageError."""
+        where = plan.block(block)
+        sides = dict(zip(("point", "draw", "replicate"), where, strict=True)) | {
+            "scenario": range(scenario, scenario + 1)
+        }
+        own = [sides[name] for name in self._dimensions if name in sides]
+        region = tuple(slice(side.start, side.stop) for side in own)
+        shape = (len(values), *(len(side) for side in own), *values.shape[2:])
+        with self.writing():
+            for array, of_one in zip(self._arrays, values.reshape(shape), strict=True):
+                array[region] = of_one
+            with self.ledger.open("a", encoding="utf-8") as ledger:
+                ledger.write(f"{scenario} {block}\n")
 
     def finish(self) -> Path:
         """Call the store finished: every batch is in it."""
-        consolidate(self.unfinished)
-        self.unfinished.rename(self.path)
-        self.ledger.unlink()
+        with self.writing():
+            consolidate(self.unfinished)
+            self.unfinished.rename(self.path)
+            self.tidy()
         return self.path
+
+    def tidy(self) -> None:
+        """Remove the ledger of a finished store."""
+        self.ledger.unlink(missing_ok=True)
 
     def _check_same(self, path: Path, attributes: dict[str, Any], names: Sequence[str]) -> None:
         there = _attributes_of(path)
@@ -150,32 +214,3 @@ def _differences(there: dict[str, Any], here: dict[str, Any]) -> str:
 
     a, b = values(there), values(here)
     return ", ".join(sorted(k for k in a.keys() | b.keys() if a.get(k) != b.get(k))) or "the size of its batches"
-
-
-def template(experiment: Experiment, planned: Sequence[PlannedScenario], layout: Layout) -> xr.Dataset:
-    """The store's labels: every coordinate, no variable yet."""
-    costs = [yearly_cost(scenario.interventions, layout) for scenario in planned]
-    days = np.arange(0, experiment.days, experiment.period_days)
-    n = layout.physicians
-    return xr.Dataset(coords={
-        "scenario": ("scenario", [s.label for s in planned], {"long_name": "scenario"}),
-        "family": ("scenario", [s.family for s in planned], {"long_name": "scenario, whatever its doses"}),
-        "kind": ("scenario", [s.kind for s in planned], {"long_name": "kinds of its interventions"}),
-        "dose": ("scenario", [s.dose for s in planned], {"long_name": "dose of its only intervention"}),
-        "yearly_cost": ("scenario", costs, {"units": "USD/year", "long_name": "cost in full use (assumed)"}),
-        "replicate": ("replicate", np.arange(experiment.replicates), {"long_name": "replicate: one stream of chances"}),
-        "day": ("day", days, {"units": "day", "long_name": "first day of the period, from the end of the warm-up"}),
-        "physician": ("physician", np.arange(n), {"long_name": "physician's post"}),
-        "pod": ("physician", layout.person_pod[:n], {"long_name": "pod"}),
-        "fte": ("physician", np.asarray(layout.fte), {"units": "1", "long_name": "clinical full-time equivalent"}),
-    })  # fmt: skip
-
-
-def batches(scenarios: int, replicates: int, size: int) -> list[tuple[int, int]]:
-    """(scenario, first replicate) of every batch, all scenarios of the first replicates first."""
-    return [(scenario, first) for first in range(0, replicates, size) for scenario in range(scenarios)]
-
-
-def balanced_size(replicates: int, largest: int) -> int:
-    """Replicates a batch: as few batches as ``largest`` allows, all of about one size."""
-    return math.ceil(replicates / math.ceil(replicates / largest))

@@ -1,41 +1,27 @@
-"""Runs a sweep on this machine: plans the batches, keeps every core busy, writes each batch when it is done."""
+"""Runs a sweep: keeps every worker busy, here or on a cluster, and writes each batch when it is done."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
-import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from abm.layout import make_layout
 from abm.parameters import ENTRIES, NAMES, Parameters, from_mapping
 from experiments.clinics import Clinics
 from experiments.config import Experiment
+from experiments.labels import labels
+from experiments.plan import Plan
+from experiments.progress import SweepProgress
 from experiments.provenance import layout_digest, provenance
-from experiments.results import SweepStore, batches, template
-from experiments.scenarios import PlannedScenario, planned_scenarios
-
-YEAR_DAYS = 364
-
-
-class Engine(Protocol):
-    """Runs batches: one scenario, ``replicates_per_batch`` replicates from ``first`` on."""
-
-    replicates_per_batch: int
-    workers: int
-
-    def __enter__(self) -> Engine: ...
-    def __exit__(self, *_: Any) -> None: ...
-    def submit(self, scenario: int, first: int) -> Future[np.ndarray]: ...
-    def stop(self) -> None: ...
+from experiments.results import StorageError, SweepStore
+from experiments.workers import Processes, Threads, Workers
 
 
 def run_sweep(
@@ -45,37 +31,45 @@ def run_sweep(
     progress: bool = True,
     base_parameters: Parameters | None = None,
     clinics: Clinics | None = None,
+    cluster: str | None = None,
+    job: dict[str, str] | None = None,
     console: Console | None = None,
 ) -> Path:
-    """Run all scenarios and replicates of an experiment; returns the path of the Zarr store in ``out_dir``.
+    """Run all scenarios, points, draws and replicates of an experiment; returns the path of the store in ``out_dir``.
 
     Parameters that the experiment does not name are those of ``base_parameters`` (the defaults), in the clinic of
-    `abm.layout.make_layout`; or ``clinics`` says what each replicate simulates (posterior draws of a fit, say: then
-    ``base_parameters`` is the fit's best point, kept for the record). Replicate r meets the same chances in every
-    scenario. An unfinished sweep in ``out_dir`` is gone on with, a finished one left as it is. Results depend on the
-    experiment alone, not on what was run before or on the number of cores.
+    `abm.layout.make_layout`; or ``clinics`` are simulated (posterior draws of a fit, say: then ``base_parameters`` is
+    the fit's best point, kept for the record). Replicate r meets the same chances in every scenario, point and draw.
+    ``cluster`` names Dask workers (see `experiments.cluster.connect`); None: the cores of this machine.
 
-    Raises ValueError if the clinics have another size, ResultsError if ``out_dir`` holds another sweep. When it is
-    interrupted or fails, says what is safe.
+    An unfinished sweep in ``out_dir`` is gone on with, a finished one left as it is. Results depend on the experiment
+    alone, not on what was run before or on the number of workers (of one type of processor).
+
+    Raises ValueError if the clinics have another size, ResultsError if ``out_dir`` holds another sweep or one that is
+    running, StorageError if it cannot be written to. When it is interrupted or fails, says what is safe.
     """
     console = console or Console(stderr=True, soft_wrap=True)
+    plan, attributes = plan_sweep(experiment, base_parameters, clinics)
+    store = SweepStore(Path(out_dir))
+    if not store.is_finished(attributes):
+        with store.locked():
+            if not store.is_finished(attributes):
+                return _run(plan, attributes, store, cluster, job, progress, console)
+    if progress:
+        console.print(f"{store.path} holds this sweep already, finished: nothing to do", markup=False)
+    return store.path
+
+
+def plan_sweep(
+    experiment: Experiment, base_parameters: Parameters | None = None, clinics: Clinics | None = None
+) -> tuple[Plan, dict[str, Any]]:
+    """(what is run, attributes of its results); arguments as of :func:`run_sweep`."""
+    import jax
+
     parameters = from_mapping(experiment.parameters, base=base_parameters)
     resolved = _resolve(experiment, parameters)
-    planned = planned_scenarios(resolved)
-    clinics = _clinics(experiment, parameters, clinics)
-    layout = clinics.layout
-    store, attributes = SweepStore(Path(out_dir)), _attributes(resolved, parameters, clinics)
-    if store.is_finished(attributes):
-        if progress:
-            console.print(f"{store.path} holds this sweep already, finished: nothing to do", markup=False)
-        return store.path
-    with _engine(resolved, clinics, planned) as engine:
-        store.begin(template(resolved, planned, layout), attributes, engine.replicates_per_batch)
-        every = batches(len(planned), resolved.replicates, engine.replicates_per_batch)
-        done = store.begun() or set()
-        with _bar(resolved, planned, len(every), len(done), progress, console) as advance:
-            _run([batch for batch in every if batch not in done], engine, store, advance, len(every), console)
-    return store.finish()
+    plan = Plan(resolved, _clinics(experiment, parameters, clinics), bool(jax.config.jax_enable_x64))
+    return plan, _attributes(resolved, parameters, plan.clinics)
 
 
 def _clinics(experiment: Experiment, parameters: Parameters, given: Clinics | None) -> Clinics:
@@ -91,9 +85,10 @@ def _clinics(experiment: Experiment, parameters: Parameters, given: Clinics | No
 
 
 def _resolve(experiment: Experiment, parameters: Parameters) -> Experiment:
-    """The experiment with every parameter that differs from its default."""
+    """The experiment with every parameter that differs from its default; a design's own are left to the design."""
     values = {name: float(getattr(parameters, name)) for name in NAMES}
-    changed = {name: value for name, value in values.items() if value != ENTRIES[name].default}
+    varied = {axis.parameter for axis in experiment.design.axes} if experiment.design else set()
+    changed = {n: value for n, value in values.items() if value != ENTRIES[n].default and n not in varied}
     return Experiment.model_validate({**experiment.model_dump(), "parameters": changed})
 
 
@@ -102,6 +97,7 @@ def _attributes(experiment: Experiment, parameters: Parameters, clinics: Clinics
     return {
         "title": experiment.name,
         "description": experiment.description,
+        "source": experiment.source,
         "engine": experiment.engine,
         "seed": experiment.seed,
         "period_days": experiment.period_days,
@@ -109,67 +105,79 @@ def _attributes(experiment: Experiment, parameters: Parameters, clinics: Clinics
         "config": experiment.to_yaml(),
         "parameters": json.dumps({name: float(getattr(parameters, name)) for name in NAMES}),
         "layout": layout_digest(clinics.layout),
-        "clinics": min(len(clinics.parameters), experiment.replicates),
+        "clinics": min(len(clinics.parameters), experiment.draws or experiment.replicates),
         "draws": clinics.digest(),
         "provenance": provenance(),
     }
 
 
-def _engine(experiment: Experiment, *arguments: Any) -> Engine:
-    if experiment.engine == "mesa":
-        from experiments.mesa_batches import MesaEngine
-
-        return MesaEngine(experiment, *arguments)
-    from experiments.jax_batches import JaxEngine
-
-    return JaxEngine(experiment, *arguments)
-
-
-def _run(todo: list[tuple[int, int]], engine: Engine, store: SweepStore, advance: Any, total: int,
-         console: Console) -> None:  # fmt: skip
-    """Run the batches ``todo``; a few more than there are workers are in flight, so that memory stays bounded."""
-    ahead = iter(todo)
-    running: dict[Future[np.ndarray], tuple[int, int]] = {}
+def _run(plan: Plan, attributes: dict[str, Any], store: SweepStore, cluster: str | None, job: dict[str, str] | None,
+         shown: bool, console: Console) -> Path:  # fmt: skip
+    store.begin(labels(plan), attributes, plan)
+    done = store.begun() or set()
     try:
-        while True:
-            for batch in ahead:
-                running[engine.submit(*batch)] = batch
-                if len(running) >= 2 * engine.workers:
-                    break
-            if not running:
-                return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                scenario, first = running.pop(future)
-                values = future.result()
-                store.write(scenario, first, values)
-                advance(scenario, values.shape[1])
+        with _workers(plan, cluster, job) as workers, SweepProgress(plan, done, shown, console) as progress:
+            try:
+                _run_batches(_todo(plan, done), workers, store, plan, progress)
+            except BaseException:
+                workers.stop()
+                raise
     except BaseException as error:
-        engine.stop()
-        said = "interrupted" if isinstance(error, KeyboardInterrupt) else "stopped by an error"
-        console.print(f"{said}: {len(store.begun() or ())} of {total} batches are safe in {store.folder}; "
-                      "the same sweep given again goes on from there", markup=False)  # fmt: skip
+        if not isinstance(error, StorageError):  # which says it itself
+            said = "interrupted" if isinstance(error, KeyboardInterrupt) else "stopped by an error"
+            console.print(f"{said}: {len(store.begun() or ())} of {plan.batches} batches are safe in {store.folder}; "
+                          "the same sweep given again goes on from there", markup=False)  # fmt: skip
         raise
+    path = store.finish()
+    console.print(progress.account(), markup=False, highlight=False)
+    return path
 
 
-@contextlib.contextmanager
-def _bar(experiment: Experiment, planned: tuple[PlannedScenario, ...], total: int, done: int, shown: bool,
-         console: Console) -> Iterator[Any]:  # fmt: skip
-    """Batches finished of all, clinic-years a second, time left; yields the function to call after each batch."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-               TextColumn("{task.fields[rate]}"), TimeRemainingColumn())  # fmt: skip
-    with Progress(*columns, console=console, disable=not shown) as bar:
-        task: TaskID = bar.add_task("compiling" if experiment.engine == "jax" else "simulating",
-                                    total=total, completed=done, rate="")  # fmt: skip
-        started, clinic_years = 0.0, 0.0
+def _workers(plan: Plan, cluster: str | None, job: dict[str, str] | None) -> Workers:
+    if cluster is not None:
+        from experiments.cluster import DaskWorkers
 
-        def advance(scenario: int, replicates: int) -> None:
-            nonlocal started, clinic_years
-            rate = ""
-            if started:
-                clinic_years += replicates * experiment.days / YEAR_DAYS
-                rate = f"{clinic_years / (time.monotonic() - started):.2g} clinic-years/s"
-            else:
-                started = time.monotonic()  # the first batch also waited for the compiler and the warm-up
-            bar.update(task, advance=1, description=planned[scenario].label, rate=rate)
+        return DaskWorkers(plan, cluster, job)
+    return Processes(plan) if plan.experiment.engine == "mesa" else Threads(plan)
 
-        yield advance
+
+def _todo(plan: Plan, done: set[tuple[int, int]]) -> Iterator[tuple[int, int, int | None]]:
+    """(scenario, block, block to prepare or None) of every batch that is left: all scenarios of a block together.
+
+    A block is prepared while the one before it is run, so that nobody waits for its warm-up.
+    """
+
+    def left(block: int) -> list[int]:
+        return [scenario for scenario in range(len(plan.scenarios)) if (scenario, block) not in done]
+
+    blocks = (block for block in range(plan.blocks) if left(block))
+    now = next(blocks, None)
+    if now is None:
+        return
+    yield -1, now, now
+    while now is not None:
+        following = next(blocks, None)
+        for i, scenario in enumerate(left(now)):
+            yield scenario, now, following if i == 0 else None
+        now = following
+
+
+def _run_batches(todo: Iterator[tuple[int, int, int | None]], workers: Workers, store: SweepStore, plan: Plan,
+                 progress: SweepProgress) -> None:  # fmt: skip
+    """Run batches; a few more than there are workers are in flight, so that memory stays bounded."""
+    running: dict[Future[np.ndarray], tuple[int, int]] = {}
+    while True:
+        for scenario, block, to_prepare in todo:
+            if to_prepare is not None:
+                workers.prepare(to_prepare)
+            if scenario >= 0:
+                running[workers.submit(scenario, block)] = scenario, block
+            if len(running) >= 2 * workers.count:
+                break
+        if not running:
+            return
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            scenario, block = running.pop(future)
+            values = future.result()
+            store.write(scenario, block, values, plan)
+            progress.advance(scenario, values.shape[1])

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+from collections.abc import Iterable
 
 import numpy as np
 
 from abm.interventions import Intervention
+from experiments.conditions import Condition
 from experiments.config import BASELINE, Change, Experiment, Scenario
 
 
@@ -19,6 +21,7 @@ class PlannedScenario:
     label: str
     family: str  # the scenario's name before doses made several of it
     interventions: tuple[Intervention, ...]
+    conditions: tuple[Condition, ...] = ()  # days counted from the end of the warm-up
 
     @property
     def kind(self) -> str:
@@ -35,14 +38,15 @@ class PlannedScenario:
 
 def planned_scenarios(experiment: Experiment) -> tuple[PlannedScenario, ...]:
     """The baseline, then every scenario at every combination of its doses. Raises ValueError on equal labels."""
-    planned = [PlannedScenario(BASELINE, BASELINE, ())]
+    planned = [PlannedScenario(BASELINE, BASELINE, (), experiment.conditions)]
     for scenario in experiment.scenarios:
         for doses in itertools.product(*(change.dose_values for change in scenario.interventions)):
             changes = tuple(
                 _intervention(change, dose, experiment.warm_up_days)
                 for change, dose in zip(scenario.interventions, doses, strict=True)
             )
-            planned.append(PlannedScenario(_label(scenario, doses), scenario.name, changes))
+            conditions = experiment.conditions if scenario.conditions is None else scenario.conditions
+            planned.append(PlannedScenario(_label(scenario, doses), scenario.name, changes, conditions))
     labels: dict[str, str] = {}
     for one in planned:
         if one.label in labels:
@@ -68,9 +72,9 @@ def _intervention(change: Change, dose: float, warm_up_days: int) -> Interventio
     )  # fmt: skip
 
 
-def replicate_words(seed: int, replicates: int) -> np.ndarray:
-    """Seed words of every replicate, uint32 [replicates, 2]: the same in all scenarios and for any count."""
+def replicate_words(seed: int, replicates: int | Iterable[int]) -> np.ndarray:
+    """Seed words of every replicate (of so many, or of those), uint32 [replicates, 2]: the same in all scenarios."""
+    chosen = range(replicates) if isinstance(replicates, int) else replicates
     return np.stack([
-        np.random.SeedSequence(seed, spawn_key=(replicate,)).generate_state(2, np.uint32)
-        for replicate in range(replicates)
+        np.random.SeedSequence(seed, spawn_key=(int(replicate),)).generate_state(2, np.uint32) for replicate in chosen
     ])  # fmt: skip

@@ -1,4 +1,4 @@
-"""YAML files as plain data with the line of every key; no tags are executed, no aliases expanded."""
+"""YAML files as plain data with the place of every key: no tags executed, no aliases expanded; files may extend one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 import yaml
 
 LARGEST_FILE_BYTES = 1_000_000
+EXTENDS = "extends"
+MOST_BASES = 10  # files in a row that extend each other
 
 
 class ConfigError(ValueError):
@@ -17,18 +19,78 @@ class ConfigError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """What a file said: ``content`` as plain data, ``lines`` by path of keys and list positions."""
+    """What a file said: ``content`` as plain data, ``places`` ('file, line 12') by path of keys and list positions."""
 
     name: str
     content: Any
-    lines: dict[tuple[str | int, ...], int]
+    places: dict[tuple[str | int, ...], str]
 
     def where(self, path: tuple[Any, ...]) -> str:
         """'file, line 12' of the deepest part of ``path`` that the file has."""
         for end in range(len(path), 0, -1):
-            if path[:end] in self.lines:
-                return f"{self.name}, line {self.lines[path[:end]]}"
+            if path[:end] in self.places:
+                return self.places[path[:end]]
         return self.name
+
+
+def read_experiment(path: Path) -> Source:
+    """The file's content over that of the file it extends (key ``extends``), which may extend another.
+
+    Mappings are merged key by key; anything else replaces what the base says. A base is a file beside or below the one
+    that extends it. Raises ConfigError on a base that is elsewhere or not there, or on a circle.
+    """
+    sources = [read_yaml(path)]
+    seen = [path.resolve()]
+    while isinstance(sources[-1].content, dict) and EXTENDS in sources[-1].content:
+        base = _base_path(sources[-1], seen[-1].parent)
+        if base in seen:
+            circle = " -> ".join(p.name for p in [*seen[seen.index(base) :], base])
+            raise ConfigError(f"{sources[-1].where((EXTENDS,))}: extends: met a circle, {circle}")
+        if len(seen) > MOST_BASES:
+            raise ConfigError(f"{path}: met more than {MOST_BASES} files that extend each other")
+        sources.append(read_yaml(base))
+        seen.append(base)
+    merged = sources[-1]
+    for source in reversed(sources[:-1]):
+        merged = _over(merged, source)
+    if isinstance(merged.content, dict):
+        merged.content.pop(EXTENDS, None)
+    return merged
+
+
+def _base_path(source: Source, folder: Path) -> Path:
+    """The file that ``source`` extends, resolved."""
+    said, where = source.content[EXTENDS], source.where((EXTENDS,))
+    if not isinstance(said, str) or not said or "\0" in said or len(said) > 255:
+        raise ConfigError(f"{where}: extends: met {said!r:.80}, expected the name of a file beside this one")
+    base = (folder / said).resolve()
+    if Path(said).is_absolute() or not base.is_relative_to(folder):
+        raise ConfigError(f"{where}: extends: met {said!r}, expected a file in the folder of this one or below")
+    if not base.is_file():
+        raise ConfigError(f"{where}: extends: met {said!r}, which is no file in {folder}")
+    return base
+
+
+def _over(base: Source, source: Source) -> Source:
+    """``source`` merged over ``base``, each key with the place that said it."""
+    if not isinstance(base.content, dict):
+        raise ConfigError(f"{base.name}: met {base.content!r:.80}, expected keys such as name and scenarios")
+    places = dict(base.places)
+
+    def merge(below: dict[str, Any], above: dict[str, Any], path: tuple[Any, ...]) -> dict[str, Any]:
+        merged = dict(below)
+        for key, value in above.items():
+            inner = (*path, str(key))
+            if isinstance(value, dict) and isinstance(below.get(key), dict):
+                merged[key] = merge(below[key], value, inner)
+            else:
+                for old in [p for p in places if p[: len(inner)] == inner]:
+                    del places[old]
+                merged[key] = value
+        return merged
+
+    content = merge(base.content, source.content, ())
+    return Source(source.name, content, places | source.places)
 
 
 def read_yaml(path: Path) -> Source:
@@ -55,9 +117,10 @@ def parse_yaml(text: str, name: str) -> Source:
             node = loader.get_single_node()
             lines: dict[tuple[str | int, ...], int] = {}
             if node is None:
-                return Source(name, {}, lines)
+                return Source(name, {}, {})
             _walk(node, (), lines, set(), name)
-            return Source(name, loader.construct_document(node), lines)
+            places = {path: f"{name}, line {line}" for path, line in lines.items()}
+            return Source(name, loader.construct_document(node), places)
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:

@@ -24,6 +24,11 @@ class ActiveChange:
         self.needs_adoption = float(arrays.needs_adoption[c])
         self.learning_load = float(arrays.learning_load[c])
         self.novelty = float(arrays.novelty[c])
+        self.read_effects()
+
+    def read_effects(self) -> None:
+        """What it does at full use, by the clinic's present parameters."""
+        clinic = self.clinic
         self.effects = {
             lever: self.dose * (getattr(clinic.parameters, name) if name else iv.EXTRA_ASSISTANT)
             for lever, name in self.kind.levers.items()
@@ -55,6 +60,11 @@ class Manager(mesa.Agent):
         approved, self.open_recommendations = iv.approve(proposed, model.layout, budget)
         self.arrays = iv.as_set(approved, model.layout)
         self.changes = [ActiveChange(model, change, self.arrays, c) for c, change in enumerate(approved)]
+
+    def read_effects(self) -> None:
+        """Let every change do what the clinic's present parameters say."""
+        for change in self.changes:
+            change.read_effects()
 
     @property
     def trust(self) -> float:

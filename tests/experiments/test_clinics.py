@@ -32,7 +32,7 @@ def test_replicates_take_the_draws_in_turn(tmp_path):
     data = open_results(tmp_path / "drawn")
     assert data.attrs["clinics"] == 2
     for k in range(2):  # replicates 0 and 2 simulate draw 0, replicate 1 simulates draw 1
-        parameters, layout = clinics.of(k)
+        parameters, layout = clinics.parameters[k], dataclasses.replace(LAYOUT, traits=clinics.traits[k])
         folder = tmp_path / f"draw {k}"
         run_sweep(
             EXPERIMENT, folder, progress=False, base_parameters=parameters, clinics=Clinics(layout, (parameters,))

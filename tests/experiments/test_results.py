@@ -8,10 +8,13 @@ import xarray as xr
 
 from abm.layout import make_layout
 from abm.outcomes import DERIVED, RECORDED
+from abm.parameters import Parameters
+from experiments.clinics import Clinics
 from experiments.config import Experiment
+from experiments.labels import labels
+from experiments.plan import Plan, balanced_size
 from experiments.provenance import UNKNOWN, git_revision, layout_digest, provenance
-from experiments.results import ResultsError, SweepStore, balanced_size, batches, open_results, template
-from experiments.scenarios import planned_scenarios
+from experiments.results import ResultsError, SweepStore, open_results
 
 CHANGES = [{"kind": "scribe", "doses": [0.5, 1], "pods": [1]}]
 EXPERIMENT = Experiment.model_validate(
@@ -19,13 +22,13 @@ EXPERIMENT = Experiment.model_validate(
      "scenarios": [{"name": "scribe", "interventions": CHANGES},
                    {"name": "both", "interventions": [*CHANGES[:1], {"kind": "wellbeing"}]}]}
 )  # fmt: skip
-PLANNED = planned_scenarios(EXPERIMENT)
-LAYOUT = make_layout(10)
-EVERY = batches(len(PLANNED), 3, 2)
+PLAN = Plan(EXPERIMENT, Clinics(make_layout(10), (Parameters(),)))
+PLAN.__dict__["block_shape"] = (1, 1, 2)  # replicates a batch, fewer than the plan would take
+EVERY = [(scenario, block) for block in range(2) for scenario in range(len(PLAN.scenarios))]
 ATTRIBUTES = {"title": "store", "period_days": 28, "config": EXPERIMENT.to_yaml(), "parameters": "{}", "layout": "0",
               "draws": "",
               "provenance": provenance()}  # fmt: skip
-VALUES = np.random.default_rng(1).random((len(RECORDED), len(PLANNED), 3, 2, 10), dtype=np.float32)
+VALUES = np.random.default_rng(1).random((len(RECORDED), len(PLAN.scenarios), 3, 2, 10), dtype=np.float32)
 
 
 @pytest.fixture
@@ -34,13 +37,13 @@ def store(tmp_path):
 
 
 def begin(store, **changed):
-    store.begin(template(EXPERIMENT, PLANNED, LAYOUT), ATTRIBUTES | changed, 2)
+    store.begin(labels(PLAN), ATTRIBUTES | changed, PLAN)
     return store
 
 
 def write(store, some):
-    for scenario, first in some:
-        store.write(scenario, first, VALUES[:, scenario, first : first + 2])
+    for scenario, block in some:
+        store.write(scenario, block, VALUES[:, scenario, 2 * block : 2 * block + 2], PLAN)
 
 
 def test_a_finished_store_opens_with_labels_units_and_derived_outcomes(store, tmp_path):
@@ -79,8 +82,8 @@ def test_an_unfinished_store_is_not_opened(store, tmp_path):
 def test_what_a_kill_leaves_is_gone_on_with(store, tmp_path):
     write(store, EVERY[:4])
     # killed between a batch's arrays and its line, and within the line of the batch before
-    scenario, first = EVERY[4]
-    store._arrays["kept"][scenario, first : first + 2] = -1.0
+    scenario, block = EVERY[4]
+    store._arrays[0][scenario, 2 * block : 2 * block + 2] = -1.0
     text = store.ledger.read_text()
     store.ledger.write_text(text[:-2])
     again = begin(SweepStore(tmp_path))
@@ -114,13 +117,12 @@ def test_stores_of_other_sweeps_and_other_software_are_refused(store, tmp_path):
     assert SweepStore(tmp_path).is_finished(ATTRIBUTES | {"provenance": newer})
 
 
-@pytest.mark.parametrize(("replicates", "largest"), [(1, 16), (16, 16), (17, 16), (100, 16), (5, 1)])
-def test_batches_are_of_about_one_size_and_cover_every_replicate_once(replicates, largest):
-    size = balanced_size(replicates, largest)
+@pytest.mark.parametrize(("count", "largest"), [(1, 16), (16, 16), (17, 16), (100, 16), (5, 1)])
+def test_parts_are_of_about_one_size(count, largest):
+    size = balanced_size(count, largest)
     assert size <= largest
-    first = [b for a, b in batches(2, replicates, size) if a == 1]
-    assert first == list(range(0, replicates, size))
-    assert len(first) == -(-replicates // largest)
+    assert -(-count // size) == -(-count // largest)
+    assert size * -(-count // size) - count < -(-count // size)
 
 
 def test_provenance_says_what_made_the_numbers():

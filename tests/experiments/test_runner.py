@@ -13,7 +13,7 @@ import xarray as xr
 
 from abm.outcomes import RECORDED
 from abm.parameters import Parameters
-from experiments import jax_batches
+from experiments import plan
 from experiments.config import Experiment
 from experiments.results import LEDGER, STORE, UNFINISHED, ResultsError, SweepStore, open_results
 from experiments.runner import run_sweep
@@ -30,13 +30,13 @@ SMALL = Experiment.model_validate({
     ],
 })  # fmt: skip
 FEWER = SMALL.model_copy(update={"replicates": 2})  # for the slower engine
-PHYSICIANS_PER_BATCH = 20  # two batches of replicates, the second with one to spare
+PHYSICIANS_PER_GROUP = 20  # two batches of replicates, the second with one to spare
 
 
 @pytest.fixture(scope="module")
 def small_batches():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(jax_batches, "PHYSICIANS_PER_BATCH", PHYSICIANS_PER_BATCH)
+        patch.setattr(plan, "PHYSICIANS_PER_GROUP", PHYSICIANS_PER_GROUP)
         yield
 
 
@@ -119,7 +119,7 @@ def test_equal_sweeps_are_bit_equal_also_after_a_kill(folder, data, tmp_path, sm
     xr.testing.assert_equal(open_results(tmp_path).load(), data)
     # as a kill leaves it: three batches in the ledger, the others not there, one of them half written
     (tmp_path / STORE).rename(tmp_path / UNFINISHED)
-    (tmp_path / LEDGER).write_text("# batches\n0 0\n2 0\n3 2\n1", encoding="utf-8")
+    (tmp_path / LEDGER).write_text("# batches\n0 0\n2 0\n3 1\n1", encoding="utf-8")
     for chunk in (tmp_path / UNFINISHED).glob("*/c/[01]/1/0/0"):
         if chunk.parts[-6] != "kept":
             chunk.unlink()
@@ -139,11 +139,11 @@ def test_a_failure_says_what_is_safe_and_leaves_it(tmp_path, small_batches, caps
     written = []
     write = SweepStore.write
 
-    def full_disk(store, scenario, first, values):
+    def full_disk(store, scenario, block, values, plan):
         if len(written) == 3:
             raise OSError(28, "No space left on device")
-        written.append((scenario, first))
-        write(store, scenario, first, values)
+        written.append((scenario, block))
+        write(store, scenario, block, values, plan)
 
     monkeypatch.setattr(SweepStore, "write", full_disk)
     with pytest.raises(OSError, match="No space left"):
