@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 from scipy.stats import t as student
 
+from calibration.suppression import hidden_cells
 from experiments.outcome_groups import MEASURES, clinic_values, mean_while_filled, window_periods
 
 BASELINE = "baseline"
@@ -188,13 +189,18 @@ def _physicians(data: xr.Dataset) -> pd.DataFrame:
 
 
 def by_group(data: xr.Dataset, measures: tuple[str, ...] = ("burned_out", "burnout_risk", "work_outside_work_8",
-                                                              "task_load")) -> pd.DataFrame:  # fmt: skip
-    """Measures among full-time and part-time physicians, and the gap (part time minus full time); empty if one group.
+                                                              "task_load"), *,
+             smallest_cell: int = 1) -> pd.DataFrame:  # fmt: skip
+    """Measures among full-time and part-time physicians, and the gap (part time minus full time).
+
+    Empty if there is one group only, or if one has fewer than ``smallest_cell`` people: the clinic's own level, which
+    is shown, would give the smaller group's away.
 
     Rows: scenario, group ("gap" among them), measure, level and paired difference to the baseline with intervals.
     """
     group = _physicians(data)["group"].to_numpy()
-    if not {FULL_TIME, PART_TIME} <= set(group):
+    people = [int((group == name).sum()) for name in (FULL_TIME, PART_TIME)]
+    if 0 in people or hidden_cells(people, smallest_cell).any():
         return pd.DataFrame()
     parts = []
     members = {name: data.isel(physician=np.flatnonzero(group == name)) for name in (FULL_TIME, PART_TIME)}

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Mapping
-from importlib import metadata, resources
+from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jinja2
 import numpy as np
 import pandas as pd
 import xarray as xr
-from markupsafe import Markup, escape
-from matplotlib.figure import Figure
 
 from abm.parameters import ENTRIES
+from calibration.exports import write_csv
+from calibration.suppression import SMALLEST_CELL
 from experiments import effects, figures
 from experiments import report_tables as tables
 from experiments import report_words as words
 from experiments.effects import BASELINE, ReportError
 from experiments.outcome_groups import NEEDED, clinic_values
+from experiments.page import Drawn, data_uri, fill_in, save_figures, write_page
 from experiments.report_fit import FitSection, fit_section
 from experiments.results import open_results
 
 PAGE = "report.html"
-SCREEN_DPI, FILE_DPI = 96, 200
 NOT_FOR_INDIVIDUALS = (
     "These are risks of simulated posts under assumed rules, made to compare changes of a clinic's work. They must not "
     "be used to judge, rank, hire, pay or dismiss a physician, nor as a diagnosis."
@@ -53,14 +50,6 @@ FIGURE_NAMES = ("burnout_by_scenario", "dose_response", "over_time", "physicians
                 "fit_parameters", "fit_risk")  # fmt: skip
 
 
-class Drawn(NamedTuple):
-    """A figure with its alternative text and caption."""
-
-    figure: Figure
-    alt: str
-    caption: str
-
-
 class Analysis(NamedTuple):
     """Every number of a report; ``best`` has the lowest prevalence, no interval tells ``near`` from it."""
 
@@ -78,36 +67,41 @@ class Analysis(NamedTuple):
         return self.outcomes[self.outcomes["measure"] == measure].reset_index(drop=True)
 
 
-def write_report(results_dir: str | Path, fit_dir: str | Path | None = None) -> Path:
+def write_report(results_dir: str | Path, fit_dir: str | Path | None = None, *,
+                 smallest_cell: int = SMALLEST_CELL) -> Path:  # fmt: skip
     """Write the report of a finished sweep into its folder; returns the path of the page.
 
     Beside the page ``report.html``, which needs nothing else, are ``figures/`` (PNG and SVG) and ``tables/`` (CSV).
-    ``fit_dir`` is a folder of `clinictwin fit`: the page then has a section about the fit. Raises ReportError on
+    ``fit_dir`` is a folder of `clinictwin fit`: the page then has a section about the fit. Groups of fewer than
+    ``smallest_cell`` people of a fitted clinic are not shown (`calibration.suppression`). Raises ReportError on
     results or a fit that no report can be made of, ResultsError if there are no finished results, OSError if the folder
     cannot be written.
     """
-    return report_of(open_results(results_dir), results_dir, fit_dir)
+    return report_of(open_results(results_dir), results_dir, fit_dir, smallest_cell=smallest_cell)
 
 
-def report_of(data: xr.Dataset, folder: str | Path, fit_dir: str | Path | None = None) -> Path:
+def report_of(data: xr.Dataset, folder: str | Path, fit_dir: str | Path | None = None, *,
+              smallest_cell: int = SMALLEST_CELL) -> Path:  # fmt: skip
     """Like :func:`write_report`, of a Dataset in memory: dims (scenario, replicate, day, physician)."""
     folder = Path(folder)
     data = effects.check_results(data)
     data = data[[name for name in NEEDED if name in data]].load()
-    found = analyse(data)
+    # the people of a fitted clinic are real ones; those of a scenario are not
+    is_real = fit_dir is not None or bool(data.attrs.get("draws"))
+    found = analyse(data, smallest_cell if is_real else 1)
     with figures.house_style():
-        fit = None if fit_dir is None else fit_section(fit_dir)
+        fit = None if fit_dir is None else fit_section(fit_dir, smallest_cell)
         drawn = draw(data, found) | ({n: Drawn(*d) for n, d in fit.drawings.items()} if fit else {})
-        pictures = _save_figures(drawn, folder / "figures")
+        pictures = save_figures(drawn, folder / "figures", FIGURE_NAMES)
     _save_tables(_numbers(found) | (fit.numbers if fit else {}), folder / "tables")
-    page = folder / PAGE
-    unfinished = page.with_suffix(".tmp")
-    unfinished.write_text(render(data, found, pictures, fit), encoding="utf-8")
-    return unfinished.replace(page)
+    return write_page(folder / PAGE, render(data, found, pictures, fit))
 
 
-def analyse(data: xr.Dataset) -> Analysis:
-    """All numbers of the report, from results as :func:`experiments.effects.check_results` returns them."""
+def analyse(data: xr.Dataset, smallest_cell: int = 1) -> Analysis:
+    """All numbers of the report, from results as :func:`experiments.effects.check_results` returns them.
+
+    Groups of people are not compared if one of them has fewer than ``smallest_cell``.
+    """
     outcomes = effects.outcome_table(data)
     prevalence = outcomes[outcomes["measure"] == "burned_out"]
     best = effects.best_scenario(prevalence)
@@ -115,7 +109,8 @@ def analyse(data: xr.Dataset) -> Analysis:
     near = [n for n in effects.not_told_apart(values, best) if n != BASELINE] if best else []
     return Analysis(
         effects.scenario_facts(data), outcomes, effects.number_needed(prevalence, data.sizes["physician"]),
-        effects.over_time(data, tuple(TIME_PANELS)), effects.by_physician(data), effects.by_group(data), best, near,
+        effects.over_time(data, tuple(TIME_PANELS)), effects.by_physician(data),
+        effects.by_group(data, smallest_cell=smallest_cell), best, near,
     )  # fmt: skip
 
 
@@ -200,30 +195,6 @@ def _extremes(others: pd.DataFrame) -> str:
     return " to ".join(f"{words.signed(row['difference'])} points ({row['scenario']})" for row in (first, last))
 
 
-def _save_figures(drawn: Mapping[str, Drawn], folder: Path) -> dict[str, dict[str, Any]]:
-    """Write PNG and SVG files; returns what the page needs of each, the picture as a data URI."""
-    folder.mkdir(parents=True, exist_ok=True)
-    pictures = {}
-    for name, (figure, alt, caption) in drawn.items():
-        svg = io.BytesIO()
-        figure.savefig(svg, format="svg", metadata={"Date": None})
-        (folder / f"{name}.svg").write_bytes(svg.getvalue())
-        figure.set_layout_engine("none")  # keep the places found for the first file
-        figure.savefig(folder / f"{name}.png", dpi=FILE_DPI)
-        width, height = (round(side * SCREEN_DPI) for side in figure.get_size_inches())
-        pictures[name] = {"uri": data_uri(svg.getvalue(), "image/svg+xml"), "alt": alt, "caption": caption,
-                          "width": width, "height": height, "file": f"{name}.svg"}  # fmt: skip
-    for name in set(FIGURE_NAMES) - set(drawn):
-        for kind in ("png", "svg"):
-            (folder / f"{name}.{kind}").unlink(missing_ok=True)
-    return pictures
-
-
-def data_uri(content: bytes, kind: str) -> str:
-    """A picture as it stands inside a page."""
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
-
-
 def _numbers(found: Analysis) -> dict[str, pd.DataFrame]:
     frames = {
         "scenarios": found.facts, "outcomes": found.outcomes, "number_needed": found.needed,
@@ -235,7 +206,7 @@ def _numbers(found: Analysis) -> dict[str, pd.DataFrame]:
 def _save_tables(frames: Mapping[str, pd.DataFrame], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, frame in frames.items():
-        frame.to_csv(folder / f"{name}.csv", index=False)
+        write_csv(frame, folder / f"{name}.csv")
     for name in set(TABLE_NAMES) - set(frames):
         (folder / f"{name}.csv").unlink(missing_ok=True)
 
@@ -249,10 +220,8 @@ def render(data: xr.Dataset, found: Analysis, pictures: dict[str, dict[str, Any]
                                  "caption": f"From the fit's folder: {name.replace('_', ' ')}.", "file": f"{name}.png"}
             for name, content in fit.pictures.items()
         }  # fmt: skip
-    template = resources.files("experiments").joinpath("templates/report.html.j2").read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.filters["breakable"] = breakable
-    return environment.from_string(template).render(
+    return fill_in(
+        "report.html.j2",
         title=str(data.attrs.get("title") or "Results of a sweep"), question=str(data.attrs.get("description", "")),
         facts=_facts(data, when), pictures=pictures, fit=fit,
         sentences=words.summary(found.outcomes, found.near, found.best, data.sizes["physician"], when),
@@ -264,11 +233,6 @@ def render(data: xr.Dataset, found: Analysis, pictures: dict[str, dict[str, Any]
         groups=tables.physician_groups(found.groups), aims=tables.by_aim(found.outcomes),
         provenance=_provenance(data), config=str(data.attrs.get("config", "")),
     )  # fmt: skip
-
-
-def breakable(name: str) -> Markup:
-    """A name, escaped, that may break across lines after each underscore."""
-    return escape(name).replace("_", Markup("_<wbr>"))
 
 
 def _about_posts(found: Analysis) -> str:

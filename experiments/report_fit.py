@@ -11,6 +11,7 @@ import yaml
 from matplotlib.figure import Figure
 
 from abm.parameters import Parameters, load
+from calibration.suppression import SMALLEST_CELL, hidden_cells
 from experiments import figures
 from experiments.effects import ReportError
 from experiments.report_tables import Cell, Table
@@ -38,8 +39,10 @@ class FitSection(NamedTuple):
     parameters: Parameters | None
 
 
-def fit_section(folder: str | Path) -> FitSection:
-    """Read a fit's folder. Raises ReportError or ParameterError if it is none or a file in it is not right."""
+def fit_section(folder: str | Path, smallest_cell: int = SMALLEST_CELL) -> FitSection:
+    """Read a fit's folder; shares of fewer than ``smallest_cell`` people are not told.
+
+    Raises ReportError or ParameterError if it is none or a file in it is not right."""
     folder = Path(folder)
     if not folder.is_dir():
         raise ReportError(f"{folder}: met no folder, expected one that `clinictwin fit` has written")
@@ -53,7 +56,7 @@ def fit_section(folder: str | Path) -> FitSection:
     if "table.csv" in numbers:
         _population(numbers["table.csv"], section)
     if "effects.csv" in numbers:
-        _traits(numbers["effects.csv"], section)
+        _traits(numbers["effects.csv"], section, smallest_cell)
     if "risk.csv" in numbers:
         _risk(numbers["risk.csv"], section)
     return section
@@ -120,9 +123,10 @@ def _population(frame: pd.DataFrame, section: FitSection) -> None:
     )
 
 
-def _traits(frame: pd.DataFrame, section: FitSection) -> None:
-    share = frame.groupby("effect", sort=False)["informed"].mean()
-    words = listed([f"{effect} {100 * value:.0f} %" for effect, value in share.items()])
+def _traits(frame: pd.DataFrame, section: FitSection, smallest_cell: int) -> None:
+    by_effect = frame.groupby("effect", sort=False)["informed"]
+    few = {e: hidden_cells([of.sum(), (~of).sum()], smallest_cell).any() for e, of in by_effect}
+    words = listed([f"{e} {'not shown (too few)' if few[e] else f'{100 * of.mean():.0f} %'}" for e, of in by_effect])
     section.sentences.append(f"Share of physicians whose own traits the observations inform: {words}.")
     section.numbers["fit_effects"] = frame
 

@@ -287,3 +287,17 @@ def test_fits_and_results_that_are_none_are_refused(data, fit, tmp_path):
     with pytest.raises(ResultsError, match="clinictwin sweep"):
         write_report(tmp_path)
     assert not (tmp_path / "report.html").exists()
+
+
+def test_groups_of_too_few_real_people_are_not_compared(data, fit, tmp_path):
+    few = data.assign_coords(fte=("physician", [0.5] * 3 + [1.0] * 7))
+    assert not analyse(few).groups.empty  # of a scenario's people
+    assert not analyse(few, 3).groups.empty
+    assert analyse(few, 4).groups.empty
+    effects = [("physician-01", "pace", 0.1, 0.5, i < 2) for i in range(10)]
+    columns = ["who", "effect", "estimate", "standard_error", "informed"]
+    pd.DataFrame(effects, columns=columns).to_csv(fit / "effects.csv", index=False)
+    words = Page(report_of(few, tmp_path, fit, smallest_cell=4).read_text(encoding="utf-8")).words()
+    assert "pace not shown (too few)" in words and "Gap: part minus full time" not in words
+    words = Page(report_of(few, tmp_path, fit, smallest_cell=2).read_text(encoding="utf-8")).words()
+    assert "pace 20 %" in words and "Gap: part minus full time" in words
