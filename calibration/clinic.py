@@ -35,10 +35,12 @@ class Clinic:
         return observations.assign(who=observations["who"].map(names))
 
     def restore(self, fit: Fit) -> Fit:
-        """The fit of renamed observations with the posts' own names in its effects and risks."""
+        """The fit of renamed observations with the posts' own names in its effects, risks and inference data."""
         own = dict(zip(person_ids(self.layout.physicians), self.who, strict=True))
-        named = {name: getattr(fit, name) for name in ("effects", "risk")}
-        return dataclasses.replace(fit, **{name: t.assign(who=t["who"].map(own)) for name, t in named.items()})
+        named = {name: table.assign(who=table["who"].map(own)) for name, table in
+                 (("effects", fit.effects), ("risk", fit.risk))}  # fmt: skip
+        renamed = lambda data: data.assign_coords(physician=list(self.who)) if "physician" in data.dims else data  # noqa: E731
+        return dataclasses.replace(fit, **named, inference=fit.inference.map_over_datasets(renamed))
 
 
 def infer_clinic(observations: pd.DataFrame, timezone: str = "UTC") -> Clinic:

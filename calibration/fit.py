@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from abm import interventions as iv
 from abm.layout import TRAITS, Layout
@@ -27,9 +28,11 @@ from calibration.corrections import traits_integrated_out, widening
 from calibration.fit_data import FitData, prepare
 from calibration.fit_result import Fit, FitError, load_fit, save_fit
 from calibration.fit_tables import NINETY, counts_table, effects_table, population_table
+from calibration.inference_data import inference_data
 from calibration.progress import Report, progress_bar
 from calibration.readouts import THRESHOLDS
 from calibration.rounds import SETTLING, Look, Point, Rounds, Tell
+from calibration.sampling import diagnose, sample_posterior
 from calibration.search import loss
 from calibration.simulated import WARM_UP_DAYS
 from calibration.spreads import SPREADS
@@ -52,6 +55,7 @@ NOT_FITTED = {
     "session_minutes": "the roster's scheduled minutes give it",
     "leaving_per_year": "observations are used up to a pod's first departure",
 }
+METHODS = ("laplace", "nuts")
 START_SPREAD = 0.7  # prior standard deviations by which further starts are scattered
 PATIENTS_STEP = 500
 TYPICAL_ROUNDS = 6  # for the progress bar
@@ -60,7 +64,7 @@ TYPICAL_ROUNDS = 6  # for the progress bar
 def fit(observations: pd.DataFrame, layout: Layout, *, parameters: Parameters | None = None,
         names: Sequence[str] | None = None, starts: int = 2, rounds: int = 12, seed: int = 0, progress: bool = True,
         first_day: dt.date | None = None, timezone: str = "UTC", warm_up_days: int = WARM_UP_DAYS,
-        interventions: Iterable[iv.Intervention] | None = None) -> Fit:  # fmt: skip
+        interventions: Iterable[iv.Intervention] | None = None, method: str = "laplace") -> Fit:  # fmt: skip
     """Fit a clinic. An interrupt (Ctrl-C) ends the search and keeps the best so far.
 
     Args:
@@ -75,6 +79,8 @@ def fit(observations: pd.DataFrame, layout: Layout, *, parameters: Parameters | 
         first_day: a Monday, first day of the period; that of the first observation's week if None.
         warm_up_days: whole weeks to simulate before it, for a clinic that does not start empty.
         interventions: what was in force, with start days counted from the simulation's first day.
+        method: of the posterior: "laplace" (normal about the best point) or "nuts" (a sampler; minutes more, needs the
+            posterior extra).
 
     Raises:
         FitError, ParameterError, InterventionError, ObservationError: on arguments or observations that are refused.
@@ -83,6 +89,8 @@ def fit(observations: pd.DataFrame, layout: Layout, *, parameters: Parameters | 
         raise FitError(f"starts and rounds: met {starts} and {rounds}, expected 1 or more")
     if warm_up_days < 0 or warm_up_days % 7:
         raise FitError(f"warm_up_days: met {warm_up_days}, expected whole weeks")
+    if method not in METHODS:
+        raise FitError(f"method: met {method!r}, expected one of {', '.join(METHODS)}")
     began = time.monotonic()
     data = prepare(observations, layout, first_day=first_day, timezone=timezone)
     base = parameters or Parameters()
@@ -103,15 +111,18 @@ def fit(observations: pd.DataFrame, layout: Layout, *, parameters: Parameters | 
             look = work.look(work.exact(found, 50), work.differences(found, 50))
         report("posterior")
         wider = widening(work, np.asarray(work.runs_at(found, 61).outputs, float), look)
-        drawn = posterior.draw(work, found, look, wider)
+        samples = None if method == "laplace" else sample_posterior(found, look, work.place, seed=seed)
+        drawn = posterior.draw(work, found, look, wider, samples)
     info = {
         "physicians": layout.physicians, "days": data.days, "warm_up_days": warm_up_days, "seed": seed,
         "streams": list(data.streams), "starts": starts, "interrupted": search.interrupted,
-        "model_runs": work.model_runs,
+        "model_runs": work.model_runs, "method": method,
+        **({} if samples is None else {"chains": diagnose(samples)._asdict()}),
         "driven": {} if data.session_minutes is None else {"session_minutes": data.session_minutes},
         "seconds": round(time.monotonic() - began, 1),
     }  # fmt: skip
-    return _result(work, search, found, drawn, layout, base, chosen, info)
+    tree = inference_data(work, found, look, drawn)
+    return _result(work, search, found, drawn, tree, layout, base, chosen, info)
 
 
 class _Search:
@@ -166,8 +177,8 @@ class _Search:
         return ends[int(np.argmin([s["loss"] for s in self.starts]))]
 
 
-def _result(work: Rounds, search: _Search, found: Point, drawn: posterior.Posterior, layout: Layout, base: Parameters,
-            names: tuple[str, ...], info: dict[str, Any]) -> Fit:  # fmt: skip
+def _result(work: Rounds, search: _Search, found: Point, drawn: posterior.Posterior, tree: xr.DataTree, layout: Layout,
+            base: Parameters, names: tuple[str, ...], info: dict[str, Any]) -> Fit:  # fmt: skip
     """What came out, in tables."""
     count = len(work.plan.names)
     values, searched = forward.values_at(jnp.asarray(found.unknowns, jnp.float32), work.problem, work.plan)
@@ -193,6 +204,7 @@ def _result(work: Rounds, search: _Search, found: Point, drawn: posterior.Poster
         starts=pd.DataFrame(search.starts, columns=["start", "loss", "largest_difference_to_first"]),
         counts=counts_table(work.data.rows, work.plan.measures, work.state.weights, work.data.prior),
         draws=posterior.draws_table(work, drawn),
+        inference=tree,
         info=info,
     )
 

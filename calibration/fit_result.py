@@ -1,4 +1,4 @@
-"""What a fit returns, and its folder: YAML and CSV files that any program reads."""
+"""What a fit returns, and its folder: YAML and CSV files that any program reads, and a Zarr store for ArviZ."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 import yaml
 
 from abm import parameters as parameter_table
 from abm.layout import GENERATIONS, TRAITS, Layout
 from abm.parameters import Parameters
 
-FORMAT = 1  # of the folder
+FORMAT = 2  # of the folder
 
 
 class FitError(ValueError):
@@ -34,7 +35,7 @@ class Fit:
     (spreads of traits between people stand at their estimates), then "pace physician-000" and so on. ``trace``: loss
     (negative log-posterior up to a constant) by start (-1: the last rounds, from the best) and round; rounds differ in
     what they compare with. ``starts``: where each start ended, and how far from the first, in prior standard
-    deviations.
+    deviations. ``inference``: the posterior and what goes with it, as ArviZ reads it (`calibration.inference_data`).
     """
 
     table: pd.DataFrame
@@ -46,6 +47,7 @@ class Fit:
     starts: pd.DataFrame
     counts: pd.DataFrame
     draws: pd.DataFrame
+    inference: xr.DataTree
     info: dict[str, Any]  # days, seed, rounds, model runs, interrupted, ...
 
     def layout(self, layout: Layout) -> Layout:
@@ -61,7 +63,7 @@ _TABLES = ("table", "effects", "risk", "trace", "starts", "counts", "draws")
 
 
 def save_fit(fit: Fit, folder: str | Path) -> Path:
-    """Write parameters.yaml, fit.yaml and CSV tables to ``folder`` (made if need be); returns the folder."""
+    """Write parameters.yaml, fit.yaml, CSV tables and inference.zarr to ``folder``, made if need be; returns it."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     parameter_table.save(fit.parameters, folder / "parameters.yaml")
@@ -70,6 +72,7 @@ def save_fit(fit: Fit, folder: str | Path) -> Path:
     people, generations, _ = fit.traits.shape
     index = pd.MultiIndex.from_product([range(people), range(generations)], names=["person", "generation"])
     pd.DataFrame(fit.traits.reshape(-1, len(TRAITS)), index, TRAITS).to_csv(folder / "traits.csv")
+    fit.inference.to_zarr(folder / "inference.zarr", mode="w", consolidated=False)
     (folder / "fit.yaml").write_text(yaml.safe_dump({"format": FORMAT, **fit.info}, sort_keys=False), encoding="utf-8")
     return folder
 
@@ -88,4 +91,7 @@ def load_fit(folder: str | Path) -> Fit:
         expected = f"expected person, generation, {', '.join(TRAITS)}"
         raise FitError(f"{folder / 'traits.csv'}: met columns {list(traits.columns)}, {expected}")
     values = traits[list(TRAITS)].to_numpy(float).reshape(-1, GENERATIONS, len(TRAITS))
-    return Fit(parameters=parameter_table.load(folder / "parameters.yaml"), traits=values, info=info, **tables)
+    with xr.open_datatree(folder / "inference.zarr", engine="zarr", consolidated=False) as stored:
+        inference = stored.load()
+    parameters = parameter_table.load(folder / "parameters.yaml")
+    return Fit(parameters=parameters, traits=values, inference=inference, info=info, **tables)

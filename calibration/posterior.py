@@ -1,7 +1,7 @@
 """Draws from the posterior about a fit's best point, and what they say of each physician.
 
-Unknowns are normal about the best point (Laplace). How people answer surveys is not: it is drawn from its own posterior
-given what each draw expects of the answers (`calibration.readouts`).
+Unknowns are normal about the best point (Laplace), or sampled (`calibration.sampling`). How people answer surveys is
+not normal: it is drawn from its own posterior given what each draw expects of the answers (`calibration.readouts`).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from calibration import forward
 from calibration.observations import person_ids
 from calibration.readouts import NODES, OWN
 from calibration.rounds import Look, Point, Rounds
+from calibration.sampling import Samples
 from calibration.slopes import as_single
 from calibration.summaries import SEARCHED
 
@@ -26,36 +27,70 @@ INTERVAL = (0.05, 0.95)
 
 @dataclasses.dataclass(frozen=True)
 class Posterior:
-    """K draws; D unknowns, N physicians."""
+    """C chains of K draws, L of which were run; D unknowns, N physicians, S summaries."""
 
-    unknowns: np.ndarray  # [K, D]
-    own: np.ndarray  # [K, len(OWN), N]: the traits behind how a person answers
+    unknowns: np.ndarray  # [C, K, D]
+    own: np.ndarray  # [C, K, len(OWN), N]: the traits behind how a person answers
     own_mass: np.ndarray  # [len(OWN), N, nodes]: posterior share of each of NODES, over all draws
     errors: np.ndarray  # [D]: standard deviations
-    risk: np.ndarray  # [K, N]: mean chance of burnout over the last RISK_DAYS, of an exact run of each draw
-    burned_out: np.ndarray  # [K, N]: share of these days burned out, personal intercept included
+    statistics: dict[str, np.ndarray]  # [C, K] each: of the sampler, named as ArviZ names them
+    chosen: np.ndarray  # [L]: positions, in C x K, of the draws that were run
+    summaries: np.ndarray  # [L, N, S]: of an exact run of each
+    risk: np.ndarray  # [L, N]: mean chance of burnout over the last RISK_DAYS
+    burned_out: np.ndarray  # [L, N]: share of these days burned out, personal intercept included
+
+    @property
+    def unknowns_run(self) -> np.ndarray:
+        """[L, D]"""
+        return self.unknowns.reshape(-1, self.unknowns.shape[-1])[self.chosen]
+
+    @property
+    def own_run(self) -> np.ndarray:
+        """[L, len(OWN), N]"""
+        return self.own.reshape(-1, *self.own.shape[2:])[self.chosen]
 
 
-def draw(rounds: Rounds, point: Point, look: Look, wider: np.ndarray) -> Posterior:
-    """Draws about ``point`` and an exact run of each; ``wider`` [P] are factors of the parameters' deviations."""
+def draw(rounds: Rounds, point: Point, look: Look, wider: np.ndarray, samples: Samples | None = None) -> Posterior:
+    """Draws about ``point`` and exact runs of at least DRAWS of them.
+
+    ``wider`` [P] are factors of the parameters' deviations; ``samples`` come from a sampler (Laplace if None).
+    """
     batches = math.ceil(DRAWS / rounds.runs)
     count = batches * rounds.runs
     rng = np.random.default_rng([rounds.seed, 1])
     factor = np.concatenate([wider, np.ones(len(look.matrix) - len(wider))])
     covariance = factor[:, None] * np.linalg.inv(look.matrix) * factor
-    normals = rng.standard_normal((count // 2, len(factor)))
-    normals = np.concatenate([normals, -normals])  # in pairs, so that their mean is the best point
-    moves = normals @ np.linalg.cholesky(covariance).T
-    unknowns = point.unknowns + moves
+    if samples is None:
+        normals = rng.standard_normal((count // 2, len(factor)))
+        normals = np.concatenate([normals, -normals])  # in pairs, so that their mean is the best point
+        moves, statistics = (normals @ np.linalg.cholesky(covariance).T)[None], {}
+        errors = np.sqrt(np.diag(covariance))
+    else:
+        moves, statistics = samples.moves * factor, samples.statistics
+        errors = moves.reshape(-1, len(factor)).std(axis=0, ddof=1)
+    masses = _masses(rounds, look, moves.reshape(-1, len(factor)))
+    nodes = (masses.cumsum(axis=-1) < rng.random((*masses.shape[:-1], 1))).sum(axis=-1).clip(max=len(NODES) - 1)
+    every = moves.shape[0] * moves.shape[1]
+    found = Posterior(
+        point.unknowns + moves, NODES[nodes].reshape(*moves.shape[:2], len(OWN), -1), masses.mean(axis=0), errors,
+        statistics, np.linspace(0, every - 1, count).round().astype(int), *(np.zeros(0) for _ in range(3)),
+    )  # fmt: skip
+    return _run(rounds, found, batches)
+
+
+def _masses(rounds: Rounds, look: Look, moves: np.ndarray) -> np.ndarray:
+    """Posterior shares [moves, len(OWN), N, nodes] of the own traits after each of ``moves`` [moves, D]."""
     asked = look.expected.outputs[:, rounds.plan.size :]
     slopes = look.slopes[:, rounds.plan.size :]
-    masses = np.stack([
+    return np.stack([
         rounds.masses(asked + np.einsum("nl,nol->no", move[rounds.place], slopes), look.expected.chance)
         for move in moves
     ])  # fmt: skip
-    chosen = (masses.cumsum(axis=-1) < rng.random((*masses.shape[:-1], 1))).sum(axis=-1).clip(max=len(NODES) - 1)
-    own = NODES[chosen]
-    intercepts = own[:, OWN.index("intercept")]
+
+
+def _run(rounds: Rounds, found: Posterior, batches: int) -> Posterior:
+    """With an exact run of each of the draws that were chosen for it."""
+    unknowns, intercepts = found.unknowns_run, found.own_run[:, OWN.index("intercept")]
     runs = []
     for batch in range(batches):
         rows = slice(batch * rounds.runs, (batch + 1) * rounds.runs)
@@ -63,12 +98,13 @@ def draw(rounds: Rounds, point: Point, look: Look, wider: np.ndarray) -> Posteri
         runs.append(
             forward.exact_runs(*as_single(unknowns[rows], intercepts[rows]), rounds.problem, seeds, rounds.plan)
         )
-    rounds.model_runs += count
-    risk, burned_out = (
-        np.concatenate([np.asarray(getattr(r, name), float) for r in runs]) for name in ("risk", "burned_out")
+    rounds.model_runs += len(unknowns)
+    outputs, risk, burned_out = (
+        np.concatenate([np.asarray(getattr(r, name), float) for r in runs])
+        for name in ("outputs", "risk", "burned_out")
     )
-    errors = np.sqrt(np.diag(covariance))
-    return Posterior(unknowns, own, masses.mean(axis=0), errors, risk, burned_out)
+    summaries = outputs[:, :, : rounds.plan.size]
+    return dataclasses.replace(found, summaries=summaries, risk=risk, burned_out=burned_out)
 
 
 def risk_table(posterior: Posterior, settled: np.ndarray) -> pd.DataFrame:
@@ -86,18 +122,28 @@ def risk_table(posterior: Posterior, settled: np.ndarray) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def draws_table(rounds: Rounds, posterior: Posterior) -> pd.DataFrame:
-    """One row a draw: population parameters in their units, then a column for each trait of each physician."""
+def population_values(rounds: Rounds, unknowns: np.ndarray) -> dict[str, np.ndarray]:
+    """Population parameters in their units, [...] each, at ``unknowns`` [..., D]."""
     names = rounds.plan.names
     centre, spread = np.asarray(rounds.problem.centre, float), np.asarray(rounds.problem.spread, float)
-    z = centre + spread * posterior.unknowns[:, : len(names)]
-    columns = {
-        name: np.array([from_unbounded(float(v), ENTRIES[name]) for v in z[:, k]]) for k, name in enumerate(names)
-    }
-    traits = posterior.unknowns[:, len(names) :].reshape(len(z), -1, len(SEARCHED))
+    z = centre + spread * unknowns[..., : len(names)]
+    convert = [np.vectorize(lambda v, e=ENTRIES[name]: from_unbounded(float(v), e), otypes=[float]) for name in names]
+    return {name: convert[k](z[..., k]) for k, name in enumerate(names)}
+
+
+def searched_traits(rounds: Rounds, unknowns: np.ndarray) -> np.ndarray:
+    """Traits [..., N, len(SEARCHED)] at ``unknowns`` [..., D]."""
+    return unknowns[..., len(rounds.plan.names) :].reshape(*unknowns.shape[:-1], -1, len(SEARCHED))
+
+
+def draws_table(rounds: Rounds, posterior: Posterior) -> pd.DataFrame:
+    """One row a draw that was run: population parameters in their units, then a column for each trait of each
+    physician."""
+    columns = population_values(rounds, posterior.unknowns_run)
+    traits, own = searched_traits(rounds, posterior.unknowns_run), posterior.own_run
     for i, who in enumerate(person_ids(rounds.physicians)):
         columns |= {f"{effect} {who}": traits[:, i, k] for k, effect in enumerate(SEARCHED)}
-        columns |= {f"{effect} {who}": posterior.own[:, k, i] for k, effect in enumerate(OWN)}
+        columns |= {f"{effect} {who}": own[:, k, i] for k, effect in enumerate(OWN)}
     return pd.DataFrame(columns)
 
 

@@ -21,7 +21,7 @@ STEPS = 40  # most steps: a round posterior takes a handful
 FLAT = 1e-3  # gradient, in standard errors, at which the search ends
 
 
-def _loss(move: Any, start: Any, outputs: Any, slopes: Any, place: Any, target: Target) -> Any:
+def posterior_loss(move: Any, start: Any, outputs: Any, slopes: Any, place: Any, target: Target) -> Any:
     """Negative log-posterior (up to a constant) at ``start + move`` [D], outputs moving along their slopes."""
     there = outputs + jnp.einsum("nl,nol->no", move[place], slopes)
     parts = jax.vmap(negative_log_likelihood, in_axes=(0, BY_PHYSICIAN))(there, target)
@@ -33,7 +33,7 @@ def _loss(move: Any, start: Any, outputs: Any, slopes: Any, place: Any, target: 
 def _minimise(root: Any, start: Any, outputs: Any, slopes: Any, place: Any, target: Target) -> tuple[Any, Any, Any]:
     """(move [D], loss there, loss at the start) with ``root`` [D, D] the curvature's lower Cholesky factor."""
     to_move = lambda v: jax.scipy.linalg.solve_triangular(root, v, trans=1, lower=True)  # noqa: E731
-    function = lambda v: _loss(to_move(v), start, outputs, slopes, place, target)  # noqa: E731
+    function = lambda v: posterior_loss(to_move(v), start, outputs, slopes, place, target)  # noqa: E731
     method = optax.lbfgs(memory_size=MEMORY)
     value_and_grad = optax.value_and_grad_from_state(function)
 

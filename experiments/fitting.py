@@ -29,6 +29,7 @@ def fit_file(
     truth: SimulatedClinic | None = None,
     seed: int = 0,
     starts: int = 2,
+    method: str = "laplace",
     timezone: str = "UTC",
     progress: bool = True,
     console: Console | None = None,
@@ -51,7 +52,7 @@ def fit_file(
             f"{clinic.layout.physicians} physicians; assumed: " + "; ".join(clinic.assumptions), highlight=False
         )
     found = fit(clinic.rename(table), clinic.layout, parameters=parameters, seed=seed, starts=starts,
-                timezone=timezone, progress=progress)  # fmt: skip
+                timezone=timezone, progress=progress, method=method)  # fmt: skip
     found = clinic.restore(found)
     save_fit(found, folder)
     save_clinic(clinic, folder)

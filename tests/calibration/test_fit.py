@@ -182,6 +182,29 @@ def test_what_is_not_observed_stays_uncertain(small_clinic, kept):
         assert found.effects.groupby("effect")["standard_error"].mean()["pace"] > 0.8
 
 
+@pytest.mark.parametrize("method", ["laplace", "nuts"])
+def test_arviz_reads_the_posterior(method, tmp_path):
+    """As saved and read back; a sampler's chains agree, and say the same as the normal approximation, nearly."""
+    az = pytest.importorskip("arviz")
+    pytest.importorskip("blackjax")
+    clinic = simulate_observations(days=28, physicians=5, warm_up_days=0, seed=2)
+    names = ("visit_minutes", "sleep_hours_base", "task_load_intercept")
+    found = fit(clinic.observations, clinic.layout, names=names, warm_up_days=0, progress=False, starts=1, rounds=4,
+                method=method)  # fmt: skip
+    tree = load_fit(save_fit(found, tmp_path)).inference
+    summary = az.summary(tree, var_names=list(names))
+    for row in found.table.itertuples():
+        draws = tree["posterior"][row.name].to_numpy().ravel()
+        width = row.high - row.low
+        assert np.allclose(np.quantile(draws, [0.05, 0.95]), [row.low, row.high], atol=0.25 * width)
+        assert row.name in summary.index
+    assert {"observed_data", "posterior_predictive", "log_likelihood", "prior"} <= set(tree.children)
+    az.plot_ppc_dist(tree)
+    assert np.isfinite(az.loo(tree, var_name="clinic").elpd)
+    if method == "nuts":
+        assert found.info["chains"]["r_hat"] < 1.03 and not tree["sample_stats"]["diverging"].any()
+
+
 def test_refusals(small_clinic):
     table, layout = small_clinic.observations, small_clinic.layout
     with pytest.raises(FitError, match="starts and rounds: met 0 and 12"):

@@ -35,6 +35,7 @@ def test_the_folder_holds_what_others_read(fitted):
     assert back.info == found.info
     own = [f"dr-{letter}" for letter in "abcdefg"]
     assert list(back.risk["who"]) == own and list(back.effects["who"].unique()) == own
+    assert list(back.inference["posterior"]["physician"].to_numpy()) == own
     columns = ["who", "risk", "low", "high", "burned_out", "settled"]
     assert list(pd.read_csv(folder / "fit" / "risk.csv").columns) == columns
 
