@@ -194,12 +194,14 @@ def fit(
     observations: Annotated[Path, typer.Argument(help="CSV or NDJSON file of observations.")],
     out_dir: Annotated[Path, typer.Option("--out", help="Folder for the fit.")],
     parameters_file: ParametersFile = None, seed: Seed = 0, quiet: Quiet = False,
+    method: Annotated[str, typer.Option(help="Of the posterior: laplace or nuts (minutes more).")] = "laplace",
 ) -> None:  # fmt: skip
-    """Fit population parameters and physicians' traits to observations (maximum a posteriori)."""
+    """Fit population parameters and physicians' traits to observations, with their uncertainty."""
     use_compilation_cache()
     from experiments.fitting import fit_file
 
-    fit_file(observations, out_dir, parameters=_parameters(parameters_file), seed=seed, progress=not quiet, console=out)
+    fit_file(observations, out_dir, parameters=_parameters(parameters_file), seed=seed, progress=not quiet, console=out,
+             method=method)  # fmt: skip
 
 
 @app.command()
