@@ -37,10 +37,9 @@ class Clinic:
     def restore(self, fit: Fit) -> Fit:
         """The fit of renamed observations with the posts' own names in its effects, risks and inference data."""
         own = dict(zip(person_ids(self.layout.physicians), self.who, strict=True))
-        named = {name: table.assign(who=table["who"].map(own)) for name, table in
-                 (("effects", fit.effects), ("risk", fit.risk))}  # fmt: skip
+        effects, risk = (table.assign(who=table["who"].map(own)) for table in (fit.effects, fit.risk))
         renamed = lambda data: data.assign_coords(physician=list(self.who)) if "physician" in data.dims else data  # noqa: E731
-        return dataclasses.replace(fit, **named, inference=fit.inference.map_over_datasets(renamed))
+        return dataclasses.replace(fit, effects=effects, risk=risk, inference=fit.inference.map_over_datasets(renamed))
 
 
 def infer_clinic(observations: pd.DataFrame, timezone: str = "UTC") -> Clinic:

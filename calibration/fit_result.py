@@ -31,10 +31,10 @@ class Fit:
     the unbounded scale), informed. ``effects``: a row for each physician and trait: who, effect, estimate,
     standard_error, low and high (the middle 90 %) in standard deviations between physicians, informed. ``risk``: a row
     for each physician: who, risk, low, high, burned_out, settled (`calibration.posterior.risk_table`). ``counts``: what
-    became of the observations, by measure. ``draws``: the posterior, a row a draw: population parameters in their units
-    (spreads of traits between people stand at their estimates), then "pace physician-000" and so on. ``trace``: loss
-    (negative log-posterior up to a constant) by start (-1: the last rounds, from the best) and round; rounds differ in
-    what they compare with. ``starts``: where each start ended, and how far from the first, in prior standard
+    became of the observations, by measure. ``draws``: the posterior, a row a draw: population parameters in their
+    units, then "pace physician-000" and so on. ``trace``: loss (negative log-posterior up to a constant) by start (-1:
+    the last rounds, from the best) and round; rounds differ in what they compare with. ``starts``: where each start
+    ended, and how far from the first, in prior standard
     deviations. ``inference``: the posterior and what goes with it, as ArviZ reads it (`calibration.inference_data`).
     """
 

@@ -29,7 +29,7 @@ def population_table(names: Sequence[str], in_vector: Sequence[str], unknowns: n
             estimate, deviation = at(unknowns[k]), float(errors[k])
             low, high = at(unknowns[k] - NINETY * deviation), at(unknowns[k] + NINETY * deviation)
         elif name in spreads:
-            estimate, low, high, deviation = spreads[name]
+            estimate, low, high, deviation = spreads[name][:4]
         else:  # interrupted before the first look at it
             estimate, deviation, low, high = at(0.0), 1.0, at(-NINETY), at(NINETY)
         contraction = 1.0 - min(deviation, 1.0)

@@ -13,10 +13,8 @@ from abm.parameters import ENTRIES, from_unbounded
 from calibration.forward import BY_PHYSICIAN, negative_log_likelihood
 from calibration.measures import MEASURES
 from calibration.observations import person_ids
-from calibration.posterior import Posterior, population_values, searched_traits
-from calibration.readouts import OWN
+from calibration.posterior import Posterior, population_values, trait_values
 from calibration.rounds import Look, Point, Rounds
-from calibration.summaries import SEARCHED
 
 PRIOR_DRAWS = 500
 SAMPLE = ("chain", "draw")
@@ -37,7 +35,7 @@ def inference_data(rounds: Rounds, point: Point, look: Look, posterior: Posterio
     summaries = {"physician": who, "summary": labels}
     predicted = np.where(there, posterior.summaries, np.nan)[None]
     groups = {
-        "posterior": _dataset(_values(rounds, posterior.unknowns, posterior.own), {"physician": who}),
+        "posterior": _dataset(_values(rounds, posterior), {"physician": who}),
         "log_likelihood": _dataset(
             {"clinic": ((*SAMPLE, "physician"), _log_likelihood(rounds, point, look, posterior))}, {"physician": who}
         ),
@@ -54,15 +52,12 @@ def inference_data(rounds: Rounds, point: Point, look: Look, posterior: Posterio
     return tree
 
 
-def _values(rounds: Rounds, unknowns: np.ndarray, own: np.ndarray) -> dict[str, Any]:
-    """Parameters and traits of draws [C, K, D] and [C, K, len(OWN), N]."""
-    found: dict[str, Any] = {
-        name: (SAMPLE, v, {"units": ENTRIES[name].unit}) for name, v in population_values(rounds, unknowns).items()
-    }
-    traits = searched_traits(rounds, unknowns)
-    by_person = (*SAMPLE, "physician")
-    found |= {f"trait_{name}": (by_person, traits[..., k]) for k, name in enumerate(SEARCHED)}
-    return found | {f"trait_{name}": (by_person, own[:, :, k]) for k, name in enumerate(OWN)}
+def _values(rounds: Rounds, posterior: Posterior) -> dict[str, Any]:
+    """Parameters and traits of all draws."""
+    population = population_values(rounds, posterior)
+    found: dict[str, Any] = {name: (SAMPLE, v, {"units": ENTRIES[name].unit}) for name, v in population.items()}
+    traits = trait_values(rounds, posterior)
+    return found | {f"trait_{name}": ((*SAMPLE, "physician"), values) for name, values in traits.items()}
 
 
 def _prior(rounds: Rounds) -> dict[str, Any]:

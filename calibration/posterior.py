@@ -19,6 +19,7 @@ from calibration.readouts import NODES, OWN
 from calibration.rounds import Look, Point, Rounds
 from calibration.sampling import Samples
 from calibration.slopes import as_single
+from calibration.spreads import SPREADS
 from calibration.summaries import SEARCHED
 
 DRAWS = 64  # at least: 5 % and 95 % quantiles to a quarter of a standard deviation
@@ -33,6 +34,7 @@ class Posterior:
     own: np.ndarray  # [C, K, len(OWN), N]: the traits behind how a person answers
     own_mass: np.ndarray  # [len(OWN), N, nodes]: posterior share of each of NODES, over all draws
     errors: np.ndarray  # [D]: standard deviations
+    spreads: dict[str, np.ndarray]  # [C, K] each: spreads between people, by parameter
     statistics: dict[str, np.ndarray]  # [C, K] each: of the sampler, named as ArviZ names them
     chosen: np.ndarray  # [L]: positions, in C x K, of the draws that were run
     summaries: np.ndarray  # [L, N, S]: of an exact run of each
@@ -73,6 +75,7 @@ def draw(rounds: Rounds, point: Point, look: Look, wider: np.ndarray, samples: S
     every = moves.shape[0] * moves.shape[1]
     found = Posterior(
         point.unknowns + moves, NODES[nodes].reshape(*moves.shape[:2], len(OWN), -1), masses.mean(axis=0), errors,
+        {name: spread.draw(rng, moves.shape[:2]) for name, spread in rounds.state.spreads.items()},
         statistics, np.linspace(0, every - 1, count).round().astype(int), *(np.zeros(0) for _ in range(3)),
     )  # fmt: skip
     return _run(rounds, found, batches)
@@ -122,28 +125,38 @@ def risk_table(posterior: Posterior, settled: np.ndarray) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def population_values(rounds: Rounds, unknowns: np.ndarray) -> dict[str, np.ndarray]:
-    """Population parameters in their units, [...] each, at ``unknowns`` [..., D]."""
+def population_values(rounds: Rounds, posterior: Posterior) -> dict[str, np.ndarray]:
+    """Population parameters in their units, [C, K] each."""
     names = rounds.plan.names
     centre, spread = np.asarray(rounds.problem.centre, float), np.asarray(rounds.problem.spread, float)
-    z = centre + spread * unknowns[..., : len(names)]
+    z = centre + spread * posterior.unknowns[..., : len(names)]
     convert = [np.vectorize(lambda v, e=ENTRIES[name]: from_unbounded(float(v), e), otypes=[float]) for name in names]
-    return {name: convert[k](z[..., k]) for k, name in enumerate(names)}
+    return {name: convert[k](z[..., k]) for k, name in enumerate(names)} | posterior.spreads
 
 
-def searched_traits(rounds: Rounds, unknowns: np.ndarray) -> np.ndarray:
-    """Traits [..., N, len(SEARCHED)] at ``unknowns`` [..., D]."""
-    return unknowns[..., len(rounds.plan.names) :].reshape(*unknowns.shape[:-1], -1, len(SEARCHED))
+def trait_values(rounds: Rounds, posterior: Posterior) -> dict[str, np.ndarray]:
+    """Traits in standard deviations between people, [C, K, N] each.
+
+    What observations tell of a person are minutes: in a draw with a wider spread the same minutes are fewer standard
+    deviations.
+    """
+    count = len(rounds.plan.names)
+    searched = posterior.unknowns[..., count:].reshape(*posterior.unknowns.shape[:2], -1, len(SEARCHED))
+    values = {name: searched[..., k] for k, name in enumerate(SEARCHED)}
+    for name, drawn in posterior.spreads.items():
+        trait = SPREADS[name]
+        values[trait] = values[trait] * (rounds.state.spreads[name].median / drawn)[..., None]
+    return values | {name: posterior.own[:, :, k] for k, name in enumerate(OWN)}
 
 
 def draws_table(rounds: Rounds, posterior: Posterior) -> pd.DataFrame:
     """One row a draw that was run: population parameters in their units, then a column for each trait of each
     physician."""
-    columns = population_values(rounds, posterior.unknowns_run)
-    traits, own = searched_traits(rounds, posterior.unknowns_run), posterior.own_run
+    flat = lambda values: values.reshape(-1, *values.shape[2:])[posterior.chosen]  # noqa: E731
+    columns = {name: flat(values) for name, values in population_values(rounds, posterior).items()}
+    traits = {name: flat(values) for name, values in trait_values(rounds, posterior).items()}
     for i, who in enumerate(person_ids(rounds.physicians)):
-        columns |= {f"{effect} {who}": traits[:, i, k] for k, effect in enumerate(SEARCHED)}
-        columns |= {f"{effect} {who}": own[:, k, i] for k, effect in enumerate(OWN)}
+        columns |= {f"{effect} {who}": values[:, i] for effect, values in traits.items()}
     return pd.DataFrame(columns)
 
 

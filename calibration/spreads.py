@@ -20,12 +20,19 @@ LEAST_INFORMED = 0.02  # share of a trait's prior variance that must have gone b
 
 
 class SpreadPosterior(NamedTuple):
-    """Of one spread parameter: its median and middle 90 %, and its standard deviation in prior standard deviations."""
+    """Of one spread parameter: its median and middle 90 %, its standard deviation in prior standard deviations, and
+    the ``share`` [G] of each of ``values`` [G]."""
 
     median: float
     low: float
     high: float
     deviation: float
+    values: np.ndarray
+    share: np.ndarray
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Values of the spread, drawn from its posterior."""
+        return np.interp(rng.random(shape), np.cumsum(self.share), self.values)
 
 
 def spread_posterior(
@@ -50,7 +57,8 @@ def spread_posterior(
     cumulative = np.cumsum(mass)
     median, low, high = (float(np.interp(q, cumulative, values)) for q in (0.5, 0.05, 0.95))
     mean = float((mass * GRID).sum())
-    return SpreadPosterior(median, low, high, float(np.sqrt((mass * (GRID - mean) ** 2).sum())))
+    deviation = float(np.sqrt((mass * (GRID - mean) ** 2).sum()))
+    return SpreadPosterior(median, low, high, deviation, values, mass)
 
 
 def prior_centre(name: str, value: float) -> float:
