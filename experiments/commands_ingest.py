@@ -15,8 +15,9 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from calibration.event_log import DeadLetter, EventLog, Receipt
+    from calibration.event_log import DeadLetter, EventLog
     from calibration.pseudonyms import Pseudonyms
+    from experiments.ingesting import Intake
 
 SHOWN_LETTERS = 20
 RETRIED_AT_ONCE = 10_000  # in one transaction
@@ -47,7 +48,10 @@ def register(app: typer.Typer, refusing: Callable[[Callable[..., Any]], Callable
 
 
 def ingest(
-    sources: Annotated[list[str], typer.Argument(help="Files, or addresses that begin with their kind.")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(help="Files, or addresses that begin with their kind: watch:incoming/, mqtts://broker/topic."),
+    ],
     log: LogFile,
     mapping: MappingFile = None,
     key: KeyFile = None,
@@ -56,14 +60,18 @@ def ingest(
         str | None, typer.Option(help="When the material was received, if it does not say: 2024-01-31T06:00:00Z "
                                       "(default: a file's modification time).")
     ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on with brokers and watched folders until Ctrl-C or SIGTERM.")
+    ] = False,
     strict: Strict = False,
     quiet: Quiet = False,
 ) -> None:  # fmt: skip
     """Read sources into an event log: each observation once, whatever comes late, twice, corrected or broken."""
     from calibration.event_log import EventLog
-    from calibration.sources import SourceError, load_mapping, open_source
+    from calibration.sources import SourceError, load_mapping, open_address
     from calibration.sources.extracts import Options
     from calibration.sources.times import check_zone
+    from experiments.ingesting import Intake, take_all
 
     pseudonyms = _key(key)
     options = Options(
@@ -71,28 +79,29 @@ def ingest(
         pseudonyms=pseudonyms,
         timezone=None if timezone is None else check_zone(timezone),
         received_at=None if received_at is None else _instant(received_at),
+        reader=str(log.resolve()),
     )
     if options.mapping is not None and options.mapping.needs_key and pseudonyms is None:
         raise ValueError("--key: missing; the mapping names people whom a pseudonym key must rename. "
                          "`clinictwin pseudonym-key FILE` makes one")  # fmt: skip
-    refused = 0
     with EventLog(log) as opened:
         if pseudonyms is not None:
             opened.use_key(pseudonyms)
+        intakes, refused = [], 0
         for address in sources:
             try:
-                source = open_source(address, options)
+                intakes.append(Intake(open_address(address, options)))
             except SourceError as error:
                 err.print(f"[bold red]refused[/]: {escape(str(error))}")
                 refused += 1
-                continue
-            receipt = _with_progress(opened, source, quiet)
-            refused += receipt.total.refused
-            _show(receipt)
+        stopped = take_all(intakes, log, follow=follow, console=err, quiet=quiet)
+        _show(intakes)
         waiting = sum(number for _, _, number in opened.waiting())
+    if stopped:
+        out.print("stopped; the same command goes on from here")
     if waiting:
         out.print(f"{waiting:,} refused records wait in the log: clinictwin dead-letters {escape(str(log))}")
-    if strict and refused:
+    if strict and refused + sum(intake.total.refused for intake in intakes):
         raise typer.Exit(1)
 
 
@@ -169,32 +178,25 @@ def _instant(text: str) -> dt.datetime:
     return instant
 
 
-def _with_progress(log: EventLog, source: Any, quiet: bool) -> Receipt:
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>3.0f} %"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=err, transient=True, disable=quiet or not err.is_terminal) as bar:
-        task = bar.add_task(escape(source.name), total=None)
-        return log.ingest(source, progress=lambda done, total: bar.update(task, completed=done, total=total))
-
-
-def _show(receipt: Receipt) -> None:
-    table = Table(title=escape(receipt.source) + (" (continued)" if receipt.resumed else ""), title_justify="left")
-    table.add_column("stream")
+def _show(intakes: list[Intake]) -> None:
+    """What became of the records, by source and stream."""
+    table = Table(title_justify="left")
+    for name in ("source", "stream"):
+        table.add_column(name, overflow="fold")
     names = ("read", "new", "duplicate", "late", "corrected", "refused")
     for name in names:
         table.add_column(name, justify="right")
-    rows = sorted(receipt.streams.items()) + ([("all", receipt.total)] if len(receipt.streams) != 1 else [])
-    for stream, counts in rows:
-        table.add_row(stream, *(f"{getattr(counts, name):,}" for name in names))
-    out.print(table)
-    if receipt.stopped is not None:
-        err.print(f"[bold red]refused[/]: {escape(receipt.stopped)}")
+    for intake in intakes:
+        for stream, counts in sorted(intake.streams.items()) or [("", intake.total)]:
+            title = intake.name + (" (continued)" if intake.resumed else "")
+            table.add_row(escape(_printable(title)), stream, *(f"{getattr(counts, name):,}" for name in names))
+        for reason in intake.stopped:
+            err.print(f"[bold red]refused[/]: {escape(_printable(reason))}")
+    if sum(max(1, len(intake.streams)) for intake in intakes) > 1:
+        total = sum((intake.total for intake in intakes), start=intakes[0].total.__class__())
+        table.add_row("all", "", *(f"{getattr(total, name):,}" for name in names))
+    if intakes:
+        out.print(table)
 
 
 def _list(waiting: list[tuple[str, str, int]], letters: Iterable[DeadLetter], show: int) -> None:

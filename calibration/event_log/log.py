@@ -21,7 +21,7 @@ from calibration.event_log.inventory import read_first_receipts, read_ingests, r
 from calibration.event_log.schema import LogError, connect
 from calibration.observation_checks import QUALITIES
 from calibration.pseudonyms import Pseudonyms
-from calibration.sources.base import Batch, Refused, Source, SourceError, empty_table
+from calibration.sources.base import Batch, Refused, Source, SourceError, StopReading, empty_table
 
 CLOCK_SKEW = dt.timedelta(minutes=5)  # by which another computer's clock may be ahead (assumed)
 _BEGIN_OF_TIME = -(2**62)
@@ -134,34 +134,40 @@ class EventLog(View):
 
         Args:
             progress: called after each batch with the source's position and length.
-            now: what is dated later is refused (default: the clock, with CLOCK_SKEW allowed).
+            now: what is dated later is refused (default: the clock at each batch, with CLOCK_SKEW allowed).
 
         A source that fails keeps what it delivered; the receipt and a dead letter say why it stopped.
         """
-        latest = now or dt.datetime.now(dt.UTC) + CLOCK_SKEW
         key = (source.name, source.kind)
-        found = self._connection.execute("SELECT state FROM checkpoint WHERE source = ? AND kind = ?", key).fetchone()
-        receipt = Receipt(source.name, resumed=found is not None)
+        checkpoint = self.checkpoint(source)
+        receipt = Receipt(source.name, resumed=checkpoint is not None)
         ingest = self._begin(*key)
         try:
-            for batch in source.batches(found[0] if found else None):
-                receipt.add(self._append(batch, key, ingest, latest))
+            for batch in source.batches(checkpoint):
+                receipt.add(self._append(batch, key, ingest, now))
                 if progress is not None:
                     progress(batch.position, source.length)
         except (SourceError, OSError) as error:
             receipt.stopped = str(error)
             whole = Batch(empty_table(), [Refused(0, receipt.stopped)])
-            receipt.add(self._append(whole, key, ingest, latest))
+            receipt.add(self._append(whole, key, ingest, now))
             self._describe(source, ingest)
         else:
+        except StopReading:  # its checkpoint stays
+            self._describe(source, ingest)
             self._finish(source, ingest, forget)
         return receipt
 
     def append(self, batch: Batch, source: str, kind: str = "observation", *,
                now: dt.datetime | None = None) -> dict[str, StreamCounts]:  # fmt: skip
         """Store one batch that no `Source` delivers; returns the counts by stream."""
-        latest = now or dt.datetime.now(dt.UTC) + CLOCK_SKEW
-        return self._append(batch, (source, kind), self._begin(source, kind), latest)
+        return self._append(batch, (source, kind), self._begin(source, kind), now)
+
+    def checkpoint(self, source: Source) -> str | None:
+        """Where an interrupted ingest of a source goes on, or what a finished one that is not forgotten left."""
+        query = "SELECT state FROM checkpoint WHERE source = ? AND kind = ?"
+        found = self._connection.execute(query, (source.name, source.kind)).fetchone()
+        return found[0] if found else None
 
     def dead_letters(self, source: str | None = None, *, settled: bool = False) -> Iterator[DeadLetter]:
         """The refused records that wait, in order of arrival; with ``settled`` also those that came in since."""
@@ -212,8 +218,9 @@ class EventLog(View):
         assert cursor.lastrowid is not None
         return cursor.lastrowid
 
-    def _append(self, batch: Batch, key: tuple[str, str], ingest: int, latest: dt.datetime) -> dict[str, StreamCounts]:
-        rows, refused = admit(batch, latest)
+    def _append(self, batch: Batch, key: tuple[str, str], ingest: int,
+                now: dt.datetime | None) -> dict[str, StreamCounts]:  # fmt: skip
+        rows, refused = admit(batch, now or dt.datetime.now(dt.UTC) + CLOCK_SKEW)
         with _transaction(self._connection):
             status = append.store_rows(self._connection, rows, ingest)
             append.store_refusals(self._connection, refused, *key, ingest)

@@ -1,7 +1,8 @@
 """Sources: what feeds the event log, one file each. `base` is the protocol, `open_source` finds the right one.
 
 A new kind of source is a module with `open_source(address, options) -> Source` and a row in KINDS. An address is a
-file, recognised by its ending, or begins with the kind: `fhir:export/`, `mqtt://broker/topic`.
+file, recognised by its ending, or begins with the kind: `fhir:export/`, `mqtt://broker/topic`, `watch:incoming/`. Some
+addresses are of several sources (`Collection`): a folder of wearable files, a drop folder.
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ from typing import cast
 
 from calibration.sources.base import Batch, Refused, Source, SourceError
 from calibration.sources.extracts import Options
+from calibration.sources.live import Collection, Live
 from calibration.sources.mapping import Mapping, MappingError, load_mapping
 
 __all__ = [
     "KINDS",
     "Batch",
+    "Collection",
+    "Live",
     "Mapping",
     "MappingError",
     "Options",
@@ -25,6 +29,7 @@ __all__ = [
     "Source",
     "SourceError",
     "load_mapping",
+    "open_address",
     "open_source",
 ]
 
@@ -42,17 +47,32 @@ KINDS: dict[str, Kind] = {
     "fhir": Kind("calibration.sources.fhir"),
     "ndjson": Kind("calibration.sources.ndjson", (".ndjson", ".jsonl")),
     "parquet": Kind("calibration.sources.parquet", (".parquet",)),
+    "open-mhealth": Kind("calibration.sources.open_mhealth", (".json",)),
+    "fitbit": Kind("calibration.sources.fitbit"),
+    "roster": Kind("calibration.sources.roster"),
+    "icalendar": Kind("calibration.sources.calendars", (".ics",)),
+    "mqtt": Kind("calibration.sources.mqtt"),
+    "mqtts": Kind("calibration.sources.mqtt"),
+    "watch": Kind("calibration.sources.drop_folder"),
 }
 
 
-def open_source(address: str, options: Options | None = None) -> Source:
-    """The source at an address. Raises SourceError on an address of no known kind."""
+def open_address(address: str, options: Options | None = None) -> Source | Collection:
+    """The source at an address, or the sources. Raises SourceError on an address of no known kind."""
     prefix, _, rest = address.partition(":")
     name = prefix if prefix in KINDS and rest else _by_ending(address)
     # an address such as mqtt://host says its kind itself; of kind:path only the path is the source's affair
     where = rest if prefix in KINDS and rest and not rest.startswith("//") else address
     module = importlib.import_module(KINDS[name].module)
-    return cast(Source, module.open_source(where, options or Options()))
+    return cast(Source | Collection, module.open_source(where, options or Options()))
+
+
+def open_source(address: str, options: Options | None = None) -> Source:
+    """The source at an address. Raises SourceError on an address of no known kind, or of several sources."""
+    opened = open_address(address, options)
+    if isinstance(opened, Collection):
+        raise SourceError(f"{opened.name}: met a folder of several sources, expected one source")
+    return opened
 
 
 def _by_ending(address: str) -> str:

@@ -43,6 +43,10 @@ class SourceError(ValueError):
     """A source that cannot be read as a whole; says which, what was met, what was expected."""
 
 
+class StopReading(Exception):
+    """Ends a source's batches early, on purpose: what it yielded is kept, and it counts as interrupted."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Refused:
     """A record, or one field of it, that could not become an observation.

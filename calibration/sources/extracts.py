@@ -23,7 +23,7 @@ class Options:
     """What a source may need to be opened; each takes what concerns it.
 
     ``timezone`` is the clinic's and stands for the mapping's; ``received_at`` stands for a file's modification time;
-    ``inside`` is a folder that paths must not leave.
+    ``inside`` is a folder that paths must not leave; ``reader`` tells this reader of a broker from others (the log).
     """
 
     mapping: Mapping | None = None
@@ -31,6 +31,7 @@ class Options:
     timezone: str | None = None
     received_at: dt.datetime | None = None
     inside: Path | None = None
+    reader: str = ""
 
 
 class Extract:

@@ -12,6 +12,7 @@ from calibration.sources.base import MAX_LINE_BYTES, Batch, Refused, SourceError
 from calibration.sources.extracts import Extract, Options
 from calibration.sources.files import Block, Lines
 from calibration.sources.mapping import OBSERVATION_TABLE, Mapping, is_observation_table
+from calibration.sources.json_records import json_object
 
 
 class NdjsonSource(Extract):
@@ -37,7 +38,7 @@ class NdjsonSource(Extract):
                 continue
             objects, offsets, refused = _parse(block, mapping.encoding)
             lines.consume(block)
-            columns = {name: _column(objects, name) for name in mapping.columns}
+            columns = {name: column_of(objects, name) for name in mapping.columns}
             yield from self.finish(reading, columns, np.array(offsets, dtype=np.int64), refused, lines)
 
     def _of_observations(self, file: Any) -> Mapping:
@@ -58,27 +59,16 @@ def _parse(block: Block, encoding: str) -> tuple[list[dict[str, Any]], list[int]
     for number, line in enumerate(block.lines, block.first_line):
         if not line.strip():
             continue
-        try:
-            text = line.decode(encoding).removeprefix("\ufeff" if number == 1 else "")
-            value = json.loads(text)
-        except UnicodeDecodeError as error:
-            refused.append(Refused(number, f"met a byte that is not {encoding} at byte {error.start + 1} of the line"))
-        except json.JSONDecodeError as error:
-            refused.append(Refused(number, f"not readable as JSON: {error.msg} at column {error.colno}"))
-        except RecursionError:
-            refused.append(Refused(number, "not readable as JSON: nested too deeply"))
-        except ValueError:
-            refused.append(Refused(number, "not readable as JSON: a number of too many digits"))
+        value = json_object(line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line, encoding)
+        if isinstance(value, str):
+            refused.append(Refused(number, value))
         else:
-            if isinstance(value, dict):
-                objects.append(value)
-                offsets.append(number)
-            else:
-                refused.append(Refused(number, f"met a JSON {type(value).__name__}, expected an object"))
+            objects.append(value)
+            offsets.append(number)
     return objects, offsets, refused
 
 
-def _column(objects: list[dict[str, Any]], path: str) -> np.ndarray:
+def column_of(objects: list[dict[str, Any]], path: str) -> np.ndarray:
     """The values at a path of keys; None where there is none, or something that is no plain value."""
     keys = path.split(".")
     column = np.empty(len(objects), dtype=object)
