@@ -1,9 +1,10 @@
-"""How fast a CSV extract goes into the event log, and in how much memory, against pandas' read_csv and to_sql.
+"""How fast extracts go into the event log, and in how much memory, against what only copies or checks them.
 
-    python -m tests.benchmarks.ingest [--rows 500000] [--no-baseline]
+    python -m tests.benchmarks.ingest [--rows 500000] [--resources 40000] [--no-baseline]
 
-The log maps columns, checks every row, renames people, drops duplicates and survives a kill at any moment; the
-baseline only copies. Both write to disk, each in a process of its own, one after the other.
+CSV rows are compared with pandas' read_csv and to_sql, FHIR resources with model validation by `fhir.resources`. The
+log maps fields, checks every row, renames people, drops duplicates and survives a kill at any moment; the baselines
+only copy, or only check. Each runs in a process of its own, one after the other; 0 leaves a comparison out.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from tests.benchmarks.ingest_fhir import into_log_from_fhir, validate, write_export
 
 MEASURES = ("ehr_minutes", "note_minutes", "inbox_minutes", "order_minutes", "kept_count", "sleep_minutes", "steps",
             "resting_heart_rate")  # fmt: skip
@@ -67,7 +70,8 @@ def into_table(extract: Path, target: Path) -> int:
 
 def _measured(work: Callable[[Path, Path], int], extract: Path, target: Path, answer: multiprocessing.Queue) -> None:
     import calibration.event_log
-    import calibration.sources.csv  # noqa: F401  the time of imports is not the question
+    import calibration.sources.csv
+    import calibration.sources.fhir  # noqa: F401  the time of imports is not the question
 
     began, cpu = time.perf_counter(), time.process_time()
     rows = work(extract, target)
@@ -76,35 +80,47 @@ def _measured(work: Callable[[Path, Path], int], extract: Path, target: Path, an
     answer.put((rows, seconds, cpu, peak))
 
 
+def compare(what: str, extract: Path, count: int, works: dict[str, Callable[[Path, Path], int]]) -> None:
+    """Print how fast each of the works goes through an extract of ``count`` records, the log first."""
+    files = [path for path in (extract, *extract.rglob("*")) if path.is_file()]
+    print(f"{count:,} {what}, {sum(path.stat().st_size for path in files) / 2**20:,.0f} MiB")
+    context = multiprocessing.get_context("spawn")
+    rates = []
+    for name, work in works.items():
+        answer = context.Queue()
+        target = extract.parent / f"{work.__name__}.db"
+        process = context.Process(target=_measured, args=(work, extract, target, answer))
+        process.start()
+        done, seconds, cpu, peak = answer.get()
+        process.join()
+        assert done == count
+        rates.append(done / seconds)
+        size = target.stat().st_size / done if target.exists() else 0
+        print(f"{name:28s} {done / seconds:10,.0f} {what}/s  {done / cpu:10,.0f} per CPU second  "
+              f"peak memory {peak:6,.0f} MiB  {size:4.0f} bytes stored for each")  # fmt: skip
+        target.unlink(missing_ok=True)
+    if len(rates) == 2:
+        print(f"ratio of the log's rate to the baseline's: {rates[0] / rates[1]:.2f}")
+
+
 def main() -> None:
     """Run the benchmark and print a table."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--rows", type=int, default=500_000)
+    arguments.add_argument("--rows", type=int, default=500_000, help="of CSV; 0: none")
+    arguments.add_argument("--resources", type=int, default=40_000, help="of FHIR; 0: none")
     arguments.add_argument("--no-baseline", action="store_true", help="only the log")
     chosen = arguments.parse_args()
-    context = multiprocessing.get_context("spawn")
-    works = {"event log": into_log} | ({} if chosen.no_baseline else {"pandas read_csv + to_sql": into_table})
-    rates = {}
     with tempfile.TemporaryDirectory() as folder:
-        extract = Path(folder) / "extract.csv"
-        write_extract(extract, chosen.rows)
-        print(f"{chosen.rows:,} rows, {extract.stat().st_size / 2**20:,.0f} MiB")
-        for name, work in works.items():
-            answer = context.Queue()
-            target = Path(folder) / f"{work.__name__}.db"
-            process = context.Process(target=_measured, args=(work, extract, target, answer))
-            process.start()
-            rows, seconds, cpu, peak = answer.get()
-            process.join()
-            assert rows == chosen.rows
-            rates[name] = rows / seconds
-            size = target.stat().st_size / rows
-            print(f"{name:26s} {rows / seconds:10,.0f} rows/s  {rows / cpu:10,.0f} rows per CPU second  "
-                  f"peak memory {peak:6,.0f} MiB  {size:4.0f} bytes a row")  # fmt: skip
-            target.unlink()
-    if len(rates) == 2:
-        log, pandas = rates.values()
-        print(f"ratio of the log's rate to the baseline's: {log / pandas:.2f}")
+        if chosen.rows:
+            extract = Path(folder) / "extract.csv"
+            write_extract(extract, chosen.rows)
+            baseline = {} if chosen.no_baseline else {"pandas read_csv + to_sql": into_table}
+            compare("rows", extract, chosen.rows, {"event log": into_log} | baseline)
+        if chosen.resources:
+            export = Path(folder) / "export"
+            count = write_export(export, chosen.resources)
+            baseline = {} if chosen.no_baseline else {"fhir.resources validation": validate}
+            compare("resources", export, count, {"event log": into_log_from_fhir} | baseline)
 
 
 if __name__ == "__main__":

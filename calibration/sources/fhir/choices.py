@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -60,7 +61,7 @@ class Choices:
 def split_address(address: str) -> tuple[Path, Choices]:
     """The path and the choices of `path?kept_from=appointments&task_load=q1,q2`. Raises SourceError."""
     path, mark, query = address.rpartition("?")
-    if not mark or Path(address).exists():
+    if not mark or os.path.exists(address):
         return Path(address), Choices()
     pairs = parse_qsl(query, keep_blank_values=True, separator="&")
     codes, questions, rest = dict(LOINC_CODES), dict(QUESTIONS), {}
@@ -74,8 +75,9 @@ def split_address(address: str) -> tuple[Path, Choices]:
         elif name in known:
             rest[name] = text
         else:
-            raise SourceError(f"choice {name!r} of a FHIR export is not known{nearest(name, known)}; "
-                              f"expected {', '.join(known)}")  # fmt: skip
+            raise SourceError(
+                f"choice {name!r} of a FHIR export is not known{nearest(name, known)}; expected {', '.join(known)}"
+            )
     try:
         seconds = int(rest.pop("active_seconds", Choices.active_seconds))
     except ValueError:

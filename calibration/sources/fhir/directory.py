@@ -21,8 +21,10 @@ from calibration.sources.fhir.resources import (
 )
 
 PEOPLE = ("Practitioner", "PractitionerRole")
-_NOT_FOUND = ("who: met a reference to a {} that the material does not resolve, expected one by the identifier system "
-              "of people, or the export's Practitioner and PractitionerRole files beside it")  # fmt: skip
+_NOT_FOUND = (
+    "who: met a reference to a {} that the material does not resolve, expected one by the identifier system "
+    "of people, or the export's Practitioner and PractitionerRole files beside it"
+)
 _contained = msgspec.json.Decoder(Practitioner | PractitionerRole)
 Period = tuple[int, int | None]  # the first day of a role, and the first day after it
 
@@ -80,8 +82,9 @@ class Directory:
             if person is not None and period is not None:
                 self._roles[person].append(period)
 
-    def person(self, reference: Reference | None, contained: Sequence[msgspec.Raw] = (), *,
-               through_roles: bool = True) -> str | None:  # fmt: skip
+    def person(
+        self, reference: Reference | None, contained: Sequence[msgspec.Raw] = (), *, through_roles: bool = True
+    ) -> str | None:
         """Who is meant; None if that is no practitioner. Raises Wrong on a practitioner who cannot be resolved.
 
         A role's own practitioner is asked for without ``through_roles``, so that roles cannot point in a circle.
@@ -131,7 +134,11 @@ class Directory:
         return [r for _, r in self._newest.values() if isinstance(r, kind)]
 
     def _identifiers(self, practitioner: Practitioner) -> list[tuple[str, str]]:
-        return sorted((self._system(i.system), i.value.strip()) for i in practitioner.identifier if i.value)
+        return sorted(
+            (self._system(i.system), (i.value or "").strip())
+            for i in practitioner.identifier
+            if (i.value or "").strip()
+        )
 
     def _own_name(self, practitioner: Practitioner) -> str | None:
         return next((v for s, v in self._identifiers(practitioner) if s == self._preferred), None)

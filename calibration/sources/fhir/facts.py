@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import datetime as dt
-import functools
+import re
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
 
-from calibration.sources.times import _YEARS, ISO, TimeReading, read_times
+from calibration.sources.days import Calendar, Wrong
+from calibration.sources.times import EXPECTED, ISO
+
+__all__ = ["MICROSECONDS", "Clock", "Fact", "Moment", "Skip", "Wrong", "microseconds"]
 
 MICROSECONDS = 1_000_000
-DAY_START = dt.time(0)
+_MICROSECOND = dt.timedelta(microseconds=1)
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_DATE = re.compile(r"(?:19|2[01])\d{2}-\d{2}-\d{2}", re.ASCII)
 
 
 class Skip(Exception):
     """A resource that says nothing of a practitioner's day: counted under the reason, not refused."""
-
-
-class Wrong(ValueError):
-    """A resource that should say something and cannot be read; the reason holds no identifier and no free text."""
 
 
 class Fact(NamedTuple):
@@ -47,60 +46,37 @@ class Moment(NamedTuple):
     is_date: bool = False  # only the date was given
 
 
-@dataclasses.dataclass(frozen=True)
-class Clock:
-    """The clinic's calendar."""
-
-    zone: str
+class Clock(Calendar):
+    """The clinic's calendar, as FHIR writes times."""
 
     def moment(self, text: str | None, what: str) -> Moment:
         """A FHIR dateTime or instant; a date without a time of day is its first instant. Raises Wrong."""
-        if text is None:
-            raise Wrong(f"{what}: met nothing, expected an instant such as 2024-01-01T23:30:00Z")
-        parts = ISO.fullmatch(text)
-        if parts is not None and parts[1]:
-            try:
-                read = dt.datetime.fromisoformat(text)
-                if _YEARS[0] <= read.year < _YEARS[1]:
-                    return Moment(microseconds(read), self.day(read.astimezone(_zone(self.zone)).date()))
-            except ValueError:
-                pass
-        return self._carefully(text, what)
-
-    def _carefully(self, text: str, what: str) -> Moment:
-        instants, reasons = read_times([text], TimeReading(at=DAY_START, zone=self.zone))
-        if reasons[0] is not None:
-            raise Wrong(f"{what}: {reasons[0]}")
-        instant = instants[0].to_pydatetime()
-        return Moment(microseconds(instant), self.day(instant.astimezone(_zone(self.zone)).date()), len(text) == 10)
-
-    def day(self, date: dt.date) -> int:
-        """The first instant of a day."""
-        return _first_instant(self.zone, date)
+        if text is not None and _DATE.fullmatch(text):
+            with contextlib.suppress(ValueError):  # such as a 31st of June: refused below
+                day = microseconds(self.start(dt.date.fromisoformat(text)))
+                return Moment(day, day, True)
+        try:
+            instant = self.instant(text, what)
+        except Wrong:
+            if text is None or ISO.fullmatch(text):
+                raise
+            # not shown: it may be anything, an identifier too
+            raise Wrong(f"{what}: met a text of {len(text):,} characters, expected {EXPECTED}") from None
+        return Moment(microseconds(instant), microseconds(self.day(instant)))
 
     def day_of(self, instant: int) -> int:
         """The first instant of the day of an instant."""
-        return self.day(self.date(instant))
+        return microseconds(self.day(_instant(instant)))
 
     def day_after(self, instant: int) -> int:
         """The first instant of the day after that of an instant."""
-        return self.day(self.date(instant) + dt.timedelta(days=1))
-
-    def date(self, instant: int) -> dt.date:
-        """The date in the clinic."""
-        return (_EPOCH + dt.timedelta(microseconds=instant)).astimezone(_zone(self.zone)).date()
+        return microseconds(self.start(self.date(_instant(instant)) + dt.timedelta(days=1)))
 
 
 def microseconds(instant: dt.datetime) -> int:
     """Since 1970 in UTC, exactly."""
-    return (instant - _EPOCH) // dt.timedelta(microseconds=1)
+    return (instant - _EPOCH) // _MICROSECOND
 
 
-@functools.cache
-def _zone(name: str) -> ZoneInfo:
-    return ZoneInfo(name)
-
-
-@functools.lru_cache(maxsize=4096)
-def _first_instant(zone: str, date: dt.date) -> int:
-    return microseconds(dt.datetime.combine(date, DAY_START, _zone(zone)))
+def _instant(microseconds: int) -> dt.datetime:
+    return _EPOCH + dt.timedelta(microseconds=microseconds)

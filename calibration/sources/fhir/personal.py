@@ -55,8 +55,10 @@ def of_questionnaire_response(response: QuestionnaireResponse, material: Materia
     facts = []
     for measure, links in chosen.items():
         if any(len(answers.get(link, ())) != 1 for link in links):
-            raise Wrong(f"item: met {sum(len(answers.get(link, ())) for link in links)} answers for {measure}, "
-                        f"expected one to each of {len(links)} questions")  # fmt: skip
+            raise Wrong(
+                f"item: met {sum(len(answers.get(link, ())) for link in links)} answers for {measure}, "
+                f"expected one to each of {len(links)} questions"
+            )
         facts.append(Fact(person, measure, sum(_number(answers[k][0], measure) for k in links), day, quality=quality))
     return facts
 

@@ -69,7 +69,6 @@ class Practitioner(Resource):
 
 
 class PractitionerRole(Resource):
-    active: bool | None = None
     practitioner: Reference | None = None
     period: Period | None = None
 
@@ -163,9 +162,16 @@ class QuestionnaireResponse(Resource):
 
 Who = Practitioner | PractitionerRole | Schedule
 Known = (
-    Practitioner | PractitionerRole | Schedule | Encounter | Appointment | Slot | AuditEvent | Observation
+    Practitioner
+    | PractitionerRole
+    | Schedule
+    | Encounter
+    | Appointment
+    | Slot
+    | AuditEvent
+    | Observation
     | QuestionnaireResponse
-)  # fmt: skip
+)
 
 
 class Named(msgspec.Struct, rename="camel"):

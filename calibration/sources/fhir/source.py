@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import os
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -89,15 +90,19 @@ class FhirSource:
     def batches(self, checkpoint: str | None = None) -> Iterator[Batch]:
         """See `calibration.sources.base.Source`. Always from the start: the log drops what it has already."""
         if self.options.pseudonyms is None:
-            raise SourceError(f"{self.name}: met no pseudonym key, expected one to rename people with; "
-                              "`clinictwin pseudonym-key FILE` makes a key")  # fmt: skip
+            raise SourceError(
+                f"{self.name}: met no pseudonym key, expected one to rename people with; "
+                "`clinictwin pseudonym-key FILE` makes a key"
+            )
         if self.options.timezone is None:
-            raise SourceError(f"{self.name}: met no time zone, expected the clinic's, which decides to what day an "
-                              "instant belongs: --timezone America/New_York, say")  # fmt: skip
+            raise SourceError(
+                f"{self.name}: met no time zone, expected the clinic's, which decides to what day an "
+                "instant belongs: --timezone America/New_York, say"
+            )
         files = self._files()
         clock = Clock(check_zone(self.options.timezone))
         directory = Directory(clock, self.choices.identifier_system)
-        sizes = [0 if path.is_symlink() else path.stat().st_size for path in files]
+        sizes = [_size(path) for path in files]
         self.length = sum(sizes)
         for path in files:
             self._read_who(path, directory)
@@ -105,13 +110,20 @@ class FhirSource:
         material = Material(clock, directory, self.choices)
         for i, path in enumerate(files):
             yield from self._read(_File(path, i, sum(sizes[:i]), sizes[i]), material, alone=len(files) == 1)
-        self.description = {"files": [path.name for path in files], "timezone": clock.zone,
-                            "kept_from": self.choices.kept_from, **material.met.describe()}  # fmt: skip
+        self.description = {
+            "files": [path.name for path in files],
+            "timezone": clock.zone,
+            "kept_from": self.choices.kept_from,
+            **material.met.describe(),
+        }
 
     def _files(self) -> list[Path]:
-        if not self.path.is_dir():
+        if not os.path.isdir(self.path):  # does not raise, as `Path.is_dir` does
             return [self.path]
-        files = sorted(p for p in self.path.iterdir() if p.name.lower().endswith(ENDINGS))
+        try:
+            files = sorted(p for p in self.path.iterdir() if p.name.lower().endswith(ENDINGS))
+        except OSError as error:
+            raise SourceError(f"{self.name}: not readable ({error.strerror})") from None
         if not files:
             raise SourceError(f"{self.name}: met no file named {', '.join(ENDINGS)}, expected a bulk export's folder")
         return files
@@ -121,10 +133,10 @@ class FhirSource:
         with contextlib.suppress(SourceError, OSError, EOFError, zlib.error), self._open(path) as (_, file):
             lines = Lines(file)
             for block in lines.blocks():
-                for line in block.lines:
+                for number, line in enumerate(block.lines, block.first_line):
                     if _WHO.search(line):
                         with contextlib.suppress(ValueError, RecursionError):
-                            directory.add(_who_decoder.decode(line))
+                            directory.add(_who_decoder.decode(_unmarked(line, number)))
                 lines.consume(block)
 
     def _read(self, of: _File, material: Material, *, alone: bool) -> Iterator[Batch]:
@@ -141,9 +153,9 @@ class FhirSource:
                         batch.refuse(block.first_line, why)
                     for number, line in enumerate(block.lines, block.first_line):
                         reader.read(number, line)
+                        if batch.is_full:
+                            yield batch.take(of.before + min(raw.tell(), of.size))
                     lines.consume(block)
-                    if batch.is_full:
-                        yield batch.take(of.before + min(raw.tell(), of.size))
         except (SourceError, OSError, EOFError, zlib.error) as error:
             if alone and lines is None:
                 raise
@@ -219,12 +231,32 @@ class _Batch:
         for name in set(person).difference(people):
             people[name] = self._pseudonyms.person(name)
         events = {name: event(name) if name else "" for name in set(part)}
-        return observation_table({
-            "who": [people[name] for name in person], "stream": [MEASURES[m].stream for m in measure],
-            "measure": measure, "measured_at": _instants(day), "received_at": _instants(received),
-            "value": np.array(value, float), "unit": [MEASURES[m].unit for m in measure], "quality": quality,
-            OFFSET: np.array(offsets, np.int64), PART: np.array([events[name] for name in part], object),
-        })  # fmt: skip
+        return observation_table(
+            {
+                "who": [people[name] for name in person],
+                "stream": [MEASURES[m].stream for m in measure],
+                "measure": measure,
+                "measured_at": _instants(day),
+                "received_at": _instants(received),
+                "value": np.array(value, float),
+                "unit": [MEASURES[m].unit for m in measure],
+                "quality": quality,
+                OFFSET: np.array(offsets, np.int64),
+                PART: np.array([events[name] for name in part], object),
+            }
+        )
+
+
+def _size(path: Path) -> int:
+    """For the progress bar; a file that cannot be read is refused when it is opened."""
+    with contextlib.suppress(OSError, ValueError):
+        return path.lstat().st_size
+    return 0
+
+
+def _unmarked(line: bytes, number: int) -> bytes:
+    """A line without the mark of UTF-8 with which a file may begin."""
+    return line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
 
 
 def _instants(microseconds: tuple[int, ...]) -> pd.DatetimeIndex:
@@ -244,8 +276,7 @@ class _Reader:
 
     def read(self, number: int, line: bytes) -> None:
         """One line."""
-        if number == 1:
-            line = line.removeprefix(b"\xef\xbb\xbf")
+        line = _unmarked(line, number)
         if not line.strip():
             return
         stream, kind = "", ""
@@ -290,11 +321,12 @@ class _Reader:
         updated = resource.meta.last_updated if resource.meta is not None else None
         version = self._material.clock.moment(updated, "meta.lastUpdated").instant if updated else None
         is_audit = isinstance(resource, r.AuditEvent)
-        for fact in rule(resource, self._material):
+        facts = rule(resource, self._material)
+        due = [fact for fact in facts if not fact.planned or fact.day <= self._received]
+        if len(due) < len(facts):
+            self._material.met.skipped[f"{type(resource).__name__}: planned for after the export"] += 1
+        for fact in due:
             received = self._received if version is None else version
-            if fact.planned and fact.day > self._received:
-                self._material.met.skipped[f"{type(resource).__name__}: planned for after the export"] += 1
-                continue
             if fact.planned and received < fact.day:
                 ahead = (fact.day - received) // 1_000_000
                 received = fact.day + max(0, PLANNING_SECONDS - ahead)

@@ -40,8 +40,9 @@ def of_encounter(encounter: Encounter, material: Material) -> list[Fact]:
     is_over = encounter.status == "finished"
     if not is_over and encounter.status not in _WITHDRAWN:
         raise Skip("not finished")
-    people = material.directory.people((p.individual for p in encounter.participant if _is_responsible(p)),
-                                       encounter.contained)  # fmt: skip
+    people = material.directory.people(
+        (p.individual for p in encounter.participant if _is_responsible(p)), encounter.contained
+    )
     if not people:
         raise Skip("without a responsible practitioner")
     period = encounter.period
@@ -80,8 +81,11 @@ def of_appointment(appointment: Appointment, material: Material) -> list[Fact]:
     if material.choices.kept_from == "appointments":
         counts["kept_count"] = status in _CAME
     part = f"Appointment/{appointment.id}"
-    return [Fact(person, measure, float(counted), day, part, planned=True)
-            for person in people for measure, counted in counts.items()]  # fmt: skip
+    return [
+        Fact(person, measure, float(counted), day, part, planned=True)
+        for person in people
+        for measure, counted in counts.items()
+    ]
 
 
 def of_slot(slot: Slot, material: Material) -> list[Fact]:
