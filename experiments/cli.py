@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from experiments import commands_implementation, commands_ingest, commands_sweep
+from experiments import commands_implementation, commands_ingest, commands_quality, commands_sweep
 from experiments.compilation import use_compilation_cache
 
 app = typer.Typer(
@@ -206,11 +206,17 @@ def fit(
 
 @app.command()
 @refusing
-def report(results: Annotated[Path, typer.Argument(help="Folder of a sweep.")], fit_dir: FitFolder = None) -> None:
+def report(
+    results: Annotated[Path, typer.Argument(help="Folder of a sweep.")],
+    fit_dir: FitFolder = None,
+    min_cell: Annotated[
+        int, typer.Option(min=1, help="Groups of fewer people of a fitted clinic are not shown (1: all are).")
+    ] = 5,
+) -> None:
     """Write the sweep's report: one HTML page that needs no network, figures, and tables as CSV."""
     from experiments.report import write_report
 
-    out.print(f"report: {write_report(results, fit_dir)}")
+    out.print(f"report: {write_report(results, fit_dir, smallest_cell=min_cell)}")
 
 
 @app.command("check-evidence")
@@ -257,6 +263,7 @@ def relaxation_bias(
 
 commands_ingest.register(app, refusing)
 commands_implementation.register(app, refusing)
+commands_quality.register(app, refusing)
 commands_sweep.register(app, refusing)
 
 if __name__ == "__main__":

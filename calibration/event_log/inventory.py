@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sqlite3
+from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
@@ -23,6 +24,11 @@ SELECT m.stream, f.measured_at, f.received_at FROM (
 ) f JOIN measure m ON m.id = f.measure"""
 
 
+_REASONS = "SELECT source, reason, count(*) FROM dead_letter WHERE settled IS NULL GROUP BY source, reason"
+_VALUES = """
+SELECT f.ingest, m.name AS measure, f.value FROM fact f JOIN measure m ON m.id = f.measure WHERE f.value > 0"""
+
+
 def read_ingests(connection: sqlite3.Connection) -> pd.DataFrame:
     """See `EventLog.ingests`."""
     return _with_times(pd.read_sql_query(_INGESTS, connection), "started_at", "finished_at")
@@ -36,6 +42,18 @@ def read_stream_counts(connection: sqlite3.Connection) -> pd.DataFrame:
 def read_first_receipts(connection: sqlite3.Connection) -> pd.DataFrame:
     """See `EventLog.first_receipts`."""
     return _with_times(pd.read_sql_query(_FIRST_RECEIPTS, connection), "measured_at", "received_at")
+
+
+def read_reasons(connection: sqlite3.Connection) -> Iterator[tuple[str, str, int]]:
+    """See `EventLog.reasons`."""
+    yield from connection.execute(_REASONS)
+
+
+def read_levels(connection: sqlite3.Connection) -> pd.DataFrame:
+    """See `EventLog.levels`."""
+    values = pd.read_sql_query(_VALUES, connection, dtype={"measure": "category"})
+    by_ingest = values.groupby(["ingest", "measure"], observed=True)["value"]
+    return by_ingest.agg(values="size", median="median").reset_index().astype({"measure": object})
 
 
 def _with_times(table: pd.DataFrame, *names: str) -> pd.DataFrame:

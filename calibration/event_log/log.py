@@ -17,7 +17,13 @@ from calibration.event_log import append, read
 from calibration.event_log.counts import Receipt, StreamCounts, count
 from calibration.event_log.dead_letters import DeadLetter, count_waiting, read_dead_letters, renew, settle
 from calibration.event_log.gate import admit
-from calibration.event_log.inventory import read_first_receipts, read_ingests, read_stream_counts
+from calibration.event_log.inventory import (
+    read_first_receipts,
+    read_ingests,
+    read_levels,
+    read_reasons,
+    read_stream_counts,
+)
 from calibration.event_log.schema import LogError, connect
 from calibration.observation_checks import QUALITIES
 from calibration.pseudonyms import Pseudonyms
@@ -147,14 +153,14 @@ class EventLog(View):
                 receipt.add(self._append(batch, key, ingest, now))
                 if progress is not None:
                     progress(batch.position, source.length)
+        except StopReading:  # its checkpoint stays
+            self._describe(source, ingest)
         except (SourceError, OSError) as error:
             receipt.stopped = str(error)
             whole = Batch(empty_table(), [Refused(0, receipt.stopped)])
             receipt.add(self._append(whole, key, ingest, now))
             self._describe(source, ingest)
         else:
-        except StopReading:  # its checkpoint stays
-            self._describe(source, ingest)
             self._finish(source, ingest, forget)
         return receipt
 
@@ -246,6 +252,14 @@ class EventLog(View):
     def first_receipts(self) -> pd.DataFrame:
         """When each observation was received first, one row an observation: stream, measured_at, received_at."""
         return read_first_receipts(self._connection)
+
+    def reasons(self) -> Iterator[tuple[str, str, int]]:
+        """Why the refused records that wait were refused: (source, reason, number)."""
+        return read_reasons(self._connection)
+
+    def levels(self) -> pd.DataFrame:
+        """Of each ingest and measure the number of positive values that it brought, and their median."""
+        return read_levels(self._connection)
 
     def _describe(self, source: Source, ingest: int) -> None:
         description = json.dumps(dict(source.description))

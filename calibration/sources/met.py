@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+NOTHING, SEVERAL = "nothing", "values of several kinds"
 SAMPLED = 200  # values of a column looked at in one batch: kinds do not change from row to row
 MOST_NAMES = 20  # units or codes kept of one measure
 MOST_COLUMNS, NAME_CHARACTERS = 500, 80  # kept of a description
@@ -59,11 +60,11 @@ class Met:
         counted = self._kinds.get(column)
         if not counted:
             return None
-        something = {kind: n for kind, n in counted.items() if kind != "nothing"}
+        something = {kind: n for kind, n in counted.items() if kind != NOTHING}
         if not something:
-            return "nothing"
+            return NOTHING
         kind, most = max(something.items(), key=lambda item: item[1])
-        return kind if most >= _MOSTLY * sum(something.values()) else "values of several kinds"
+        return kind if most >= _MOSTLY * sum(something.values()) else SEVERAL
 
 
 def kind_of(value: Any, nothing: set[str]) -> str:
@@ -71,7 +72,7 @@ def kind_of(value: Any, nothing: set[str]) -> str:
     if isinstance(value, str):
         text = value.strip()
         if text in nothing:
-            return "nothing"
+            return NOTHING
         if _NUMBER.fullmatch(text):
             return "numbers"
         if _DATE.fullmatch(text):
@@ -80,7 +81,7 @@ def kind_of(value: Any, nothing: set[str]) -> str:
             return "times" if time.group(2) else "times without an offset from UTC"
         return "texts"
     if value is None or value is pd.NaT or value != value:
-        return "nothing"
+        return NOTHING
     if isinstance(value, int | float | np.number) and not isinstance(value, bool):
         return "numbers"
     return "times" if isinstance(value, pd.Timestamp | np.datetime64) else "texts"

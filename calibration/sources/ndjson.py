@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,8 +12,9 @@ import numpy as np
 from calibration.sources.base import MAX_LINE_BYTES, Batch, Refused, SourceError, empty_table
 from calibration.sources.extracts import Extract, Options
 from calibration.sources.files import Block, Lines
-from calibration.sources.mapping import OBSERVATION_TABLE, Mapping, is_observation_table
 from calibration.sources.json_records import json_object
+from calibration.sources.mapping import OBSERVATION_TABLE, Mapping, is_observation_table
+from calibration.sources.met import MOST_COLUMNS, NAME_CHARACTERS, SAMPLED
 
 
 class NdjsonSource(Extract):
@@ -38,6 +40,7 @@ class NdjsonSource(Extract):
                 continue
             objects, offsets, refused = _parse(block, mapping.encoding)
             lines.consume(block)
+            self.description.setdefault("keys", _usual_keys(objects))
             columns = {name: column_of(objects, name) for name in mapping.columns}
             yield from self.finish(reading, columns, np.array(offsets, dtype=np.int64), refused, lines)
 
@@ -66,6 +69,13 @@ def _parse(block: Block, encoding: str) -> tuple[list[dict[str, Any]], list[int]
             objects.append(value)
             offsets.append(number)
     return objects, offsets, refused
+
+
+def _usual_keys(objects: list[dict[str, Any]]) -> list[str]:
+    """The keys that most objects have: the others may be anything."""
+    met = Counter(key for found in objects[:SAMPLED] for key in found)
+    usual = sorted(key for key, n in met.items() if 2 * n > len(objects[:SAMPLED]) > 1)
+    return [key[:NAME_CHARACTERS].encode("utf-8", "replace").decode() for key in usual[:MOST_COLUMNS]]
 
 
 def column_of(objects: list[dict[str, Any]], path: str) -> np.ndarray:

@@ -12,11 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from calibration.sources.met import NOTHING, SEVERAL
+
 SHOWN_CHANGES = 50  # of two descriptions; more than that is another source altogether
 _NOUNS = {
     "columns": "column", "keys": "key", "units": "unit of", "codes": "code of", "systems": "code system of",
     "code_systems": "code system of", "resources": "resource", "profiles": "profile", "schemas": "schema",
 }  # fmt: skip
+_BY_MEASURE = ("units", "codes", "systems", "code_systems")
 _TEXT_CHARACTERS = 80
 _SIMILAR = 0.6  # difflib's ratio from which a new name is taken for an old one's (assumed)
 
@@ -79,7 +82,9 @@ def _compare(noun: str, before: Any, after: Any, key: str) -> list[str]:
     if before == after or before is None or after is None:
         return []
     if isinstance(before, Mapping) and isinstance(after, Mapping):
-        return _names(noun, list(before), list(after)) + [
+        # that a night brings no value of some measure is no change of its look
+        names = _names(noun, list(before), list(after)) if key not in _BY_MEASURE else []
+        return names + [
             change for name in before if name in after
             for change in _content(f"{noun} {_shown(name)}", before[name], after[name], key)
         ]  # fmt: skip
@@ -97,14 +102,12 @@ def _content(subject: str, before: Any, after: Any, key: str) -> list[str]:
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         return [change for name in before if name in after
                 for change in _content(f"{subject}, {_text(name)}", before[name], after[name], key)]  # fmt: skip
+    if key == "columns" and before in (NOTHING, SEVERAL):
+        return []
     verb = ("held", "holds now") if key == "columns" else ("was", "is now")
-    return [f"{subject} {verb[0]} {_listed(before)}, {verb[1]} {_listed(after)}"] if _differs(before, after) else []
-
-
-def _differs(before: Any, after: Any) -> bool:
-    if _is_list(before) and _is_list(after):
-        return sorted(map(_text, before)) != sorted(map(_text, after))
-    return True
+    if _is_list(before) and _is_list(after) and set(map(_text, after)) <= set(map(_text, before)):
+        return []  # fewer of them: a night without one
+    return [f"{subject} {verb[0]} {_listed(before)}, {verb[1]} {_listed(after)}"]
 
 
 def _names(noun: str, before: Sequence[str], after: Sequence[str]) -> list[str]:
