@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from experiments.terminal import printable
+
 if TYPE_CHECKING:
     from calibration.event_log import DeadLetter, EventLog
     from calibration.pseudonyms import Pseudonyms
@@ -94,8 +96,10 @@ def ingest(
             except SourceError as error:
                 err.print(f"[bold red]refused[/]: {escape(str(error))}")
                 refused += 1
+        ingested = opened.ingests()["ingest"].max()
         stopped = take_all(intakes, log, follow=follow, console=err, quiet=quiet)
         _show(intakes)
+        _show_drift(opened, 0 if ingested != ingested else int(ingested))
         waiting = sum(number for _, _, number in opened.waiting())
     if stopped:
         out.print("stopped; the same command goes on from here")
@@ -189,14 +193,23 @@ def _show(intakes: list[Intake]) -> None:
     for intake in intakes:
         for stream, counts in sorted(intake.streams.items()) or [("", intake.total)]:
             title = intake.name + (" (continued)" if intake.resumed else "")
-            table.add_row(escape(_printable(title)), stream, *(f"{getattr(counts, name):,}" for name in names))
+            table.add_row(escape(printable(title)), stream, *(f"{getattr(counts, name):,}" for name in names))
         for reason in intake.stopped:
-            err.print(f"[bold red]refused[/]: {escape(_printable(reason))}")
+            err.print(f"[bold red]refused[/]: {escape(printable(reason))}")
     if sum(max(1, len(intake.streams)) for intake in intakes) > 1:
         total = sum((intake.total for intake in intakes), start=intakes[0].total.__class__())
         table.add_row("all", "", *(f"{getattr(total, name):,}" for name in names))
     if intakes:
         out.print(table)
+
+
+def _show_drift(log: EventLog, last: int) -> None:
+    """What the ingests after number ``last`` changed in the look of their sources."""
+    from calibration.stream_quality.drift import drifts_since
+
+    for drift in drifts_since(log.ingests(), last)[:SHOWN_LETTERS]:
+        out.print(f"[bold]changed[/] in {escape(printable(drift.source))} since the ingest before: "
+                  f"{escape(printable(drift.change))}")  # fmt: skip
 
 
 def _list(waiting: list[tuple[str, str, int]], letters: Iterable[DeadLetter], show: int) -> None:
@@ -205,21 +218,16 @@ def _list(waiting: list[tuple[str, str, int]], letters: Iterable[DeadLetter], sh
         return
     for source, stream, number in waiting:
         out.print(
-            f"{escape(_printable(source))}: {number:,} refused records" + (f" of stream {stream}" if stream else "")
+            f"{escape(printable(source))}: {number:,} refused records" + (f" of stream {stream}" if stream else "")
         )
     for letter in letters:
         column = f", column {letter.field}" if letter.field else ""
         again = "" if letter.fields is not None else " [ingest the source anew]"
         text = f"{letter.number}: {letter.source}, record {letter.offset}{column}: {letter.reason}{again}"
-        out.print(escape(_printable(text)))
+        out.print(escape(printable(text)))
     total = sum(number for _, _, number in waiting)
     if total > show:
         out.print(f"... and {total - show:,} more")
-
-
-def _printable(text: str) -> str:
-    """Without characters that would steer a terminal."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _retry(log: EventLog, source: str | None, mapping: Path | None, timezone: str | None) -> None:

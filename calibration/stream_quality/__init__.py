@@ -1,10 +1,10 @@
 """How good the streams in an event log are: coverage, latency, gaps, outliers, failing sensors, and schema drift.
 
-`assess` looks at a whole log; `drift` compares two descriptions of a source, `drifts_of_last` says what a source's last
-ingest changed.
+`assess` looks at a whole log; `drift` compares two descriptions of a source, `drifts_since` says what the newest
+ingests changed.
 """
 
 from calibration.stream_quality.assess import Quality, assess
-from calibration.stream_quality.drift import Drift, drift, drifts_of_last
+from calibration.stream_quality.drift import Drift, drift, drifts_since
 
-__all__ = ["Drift", "Quality", "assess", "drift", "drifts_of_last"]
+__all__ = ["Drift", "Quality", "assess", "drift", "drifts_since"]

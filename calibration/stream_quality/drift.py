@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from calibration.sources.met import NOTHING, SEVERAL
@@ -67,15 +66,9 @@ def drifts(ingests: pd.DataFrame) -> list[Drift]:
     return found
 
 
-def drifts_of_last(ingests: pd.DataFrame, source: str, kind: str) -> list[str]:
-    """The changes that a source's last ingest brought, for the summary of that ingest."""
-    of_source = ingests[(ingests["source"] == source) & (ingests["kind"] == kind)]
-    if of_source.empty:
-        return []
-    in_series = np.array([series_of(str(name)) == series_of(source) for name in ingests["source"]], bool)
-    newest = int(of_source["ingest"].max())
-    series = ingests[in_series & (ingests["kind"] == kind) & (ingests["ingest"] <= newest)]
-    return [d.change for d in drifts(series) if d.ingest == newest]
+def drifts_since(ingests: pd.DataFrame, last: int) -> list[Drift]:
+    """The changes that came with the ingests after number ``last``: for the summary of those ingests."""
+    return [d for d in drifts(ingests) if d.ingest > last]
 
 
 def _compare(noun: str, before: Any, after: Any, key: str) -> list[str]:

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from calibration.measures import MEASURES, Measure
-from calibration.quality import SENSORS, STUCK_RUN, stuck
 from calibration.stream_quality.timing import longest_usual
 
 FLAT, STUCK, SATURATED, DEAD = "flat-lined", "stuck", "saturated", "dead"
@@ -56,6 +55,8 @@ def _patience(usual_days: float) -> float:
 
 
 def _repeating(table: pd.DataFrame) -> Iterator[Failure]:
+    from calibration.quality import SENSORS, stuck  # loads the JAX engine, which an ingest can do without
+
     sensed = table[table["stream"].isin(SENSORS) & (table["quality"] != "failed")]
     for name, rows in sensed.groupby("measure", observed=True):
         measure = MEASURES.get(str(name))
@@ -82,6 +83,8 @@ def _runs(who: str, measure: Measure, series: pd.Series[Any], in_run: pd.Series[
 
 def _at_the_end(who: str, measure: Measure, series: pd.Series[Any]) -> Iterator[Failure]:
     """A sensor that cannot show more (or less) shows its end of scale again and again."""
+    from calibration.quality import STUCK_RUN
+
     if len(series) < 2 or series.nunique() < 2:
         return
     for end in (float(series.max()), float(series.min())):

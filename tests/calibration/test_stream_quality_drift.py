@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from calibration.event_log import EventLog
 from calibration.pseudonyms import Pseudonyms
 from calibration.sources import Mapping, Options, open_source
-from calibration.stream_quality import assess, drift, drifts_of_last
+from calibration.stream_quality import assess, drift, drifts_since
 from calibration.stream_quality.drift import series_of
 
 KEY = Pseudonyms(bytes(range(32)))
@@ -36,7 +36,7 @@ def nights(tmp_path):
                 path.write_text(text)
                 received = dt.datetime(2024, 4, 1, k, tzinfo=dt.UTC)
                 log.ingest(open_source(str(path), Options(mapping, KEY, received_at=received)))
-            noticed = drifts_of_last(log.ingests(), path.name, ending)
+            noticed = [d.change for d in drifts_since(log.ingests(), len(texts) - 1)]
             assert [
                 d.change for d in assess(log).drifts if d.source == path.name and "median" not in d.change
             ] == noticed

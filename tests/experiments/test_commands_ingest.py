@@ -55,3 +55,14 @@ def test_what_cannot_be_read_does_not_stop_the_rest(run, tmp_path):
         assert log.people() == ["physician-001"]
     (tmp_path / "notes").write_text("no log\n" * 100)
     assert "not an event log" in run("ingest", "table.csv", "--log", "notes", status=2)
+
+
+def test_a_changed_look_is_said_at_once(run, tmp_path):
+    header = "who,stream,measure,measured_at,received_at,value,unit,quality\n"
+    row = "physician-001,wearable,steps,2024-03-01T06:00:00Z,2024-03-01T07:00:00Z,100,{},good\n"
+    (tmp_path / "a-1.csv").write_text(header + row.format("1"))
+    (tmp_path / "a-2.csv").write_text(header + row.format("count"))
+    assert "changed" not in run("ingest", "a-1.csv", "--log", "clinic.log")
+    second = run("ingest", "a-2.csv", "--log", "clinic.log")
+    assert "changed in a-2.csv since the ingest before: unit of 'steps' was 1, is now count" in second
+    assert "changed" not in run("ingest", "a-2.csv", "--log", "clinic.log")
