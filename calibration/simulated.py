@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from abm import interventions as iv
+from abm.clinic import Clinic
 from abm.layout import TRAITS, Layout, make_layout
 from abm.outcomes import RECORDED
 from abm.parameters import ENTRIES, Parameters, entry, from_unbounded, to_unbounded
@@ -44,9 +45,9 @@ class SimulatedClinic:
 def simulate_observations(
     parameters: Parameters | None = None, *, days: int = 182, physicians: int = 50, seed: int = 0,
     plan: ObservationPlan | None = None, warm_up_days: int = WARM_UP_DAYS,
-    interventions: Iterable[iv.Intervention] | None = None, layout: Layout | None = None,
+    interventions: Iterable[iv.Intervention] | None = None, layout: Layout | None = None, engine: str = "jax",
 ) -> SimulatedClinic:  # fmt: skip
-    """What a clinic's systems would report over ``days``, simulated by the exact JAX engine.
+    """What a clinic's systems would report over ``days``.
 
     Args:
         physicians: a multiple of five; ignored where a ``layout`` is given.
@@ -54,6 +55,7 @@ def simulate_observations(
         layout: who works there; a sample of physicians from the population if None.
         warm_up_days: whole weeks simulated before the first observation.
         interventions: their start days count from the first simulated day, the warm-up's.
+        engine: "jax" (exact mode) or "mesa", whose patients are agents and whose draws are its own.
 
     Raises:
         ValueError: on sizes or an intervention that is refused.
@@ -64,8 +66,7 @@ def simulate_observations(
         raise ValueError(f"days: met {days}, expected 1 or more")
     parameters, plan = parameters or Parameters(), plan or ObservationPlan()
     layout = layout or _sampled(make_layout(physicians, seed=seed))
-    run = simulate(parameters, warm_up_days + days, seed, interventions, layout=layout)
-    whole = {name: np.asarray(run.physicians[name], float) for name in RECORDED}
+    whole = _simulated(parameters, warm_up_days + days, seed, interventions, layout, engine)
     records = {name: values[warm_up_days:] for name, values in whole.items()}
     hires = whole["hired"][:warm_up_days].sum(axis=0)
     observed = observe_with_truth(records, layout, parameters, seed, plan, generation=hires)
@@ -78,6 +79,19 @@ def simulate_observations(
         baselines=observed.baselines, failed_sensors=observed.failed_sensors, first_day=plan.first_day,
         days=days, warm_up_days=warm_up_days,
     )  # fmt: skip
+
+
+def _simulated(parameters: Parameters, days: int, seed: int, interventions: Iterable[iv.Intervention] | None,
+               layout: Layout, engine: str) -> dict[str, np.ndarray]:  # fmt: skip
+    """Physicians' daily outcomes [days, N] by name."""
+    if engine == "jax":
+        run = simulate(parameters, days, seed, interventions, layout=layout)
+        return {name: np.asarray(run.physicians[name], float) for name in RECORDED}
+    if engine != "mesa":
+        raise ValueError(f"engine: met {engine!r}, expected jax or mesa")
+    clinic = Clinic(parameters, interventions=interventions or (), layout=layout, rng=seed)
+    clinic.run_for(days)
+    return clinic.records()
 
 
 def _sampled(layout: Layout) -> Layout:

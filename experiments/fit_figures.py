@@ -7,25 +7,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from abm.layout import TRAITS
+from calibration.diagnostics.recovery import recovered_parameters, recovered_traits
 from calibration.fit_result import Fit
 from calibration.simulated import SimulatedClinic
 from experiments.figures import PALETTE, QUIET, WIDTH, short
 
 TRAIT_COLUMNS = 3
-
-
-def recovered_parameters(found: Fit, truth: SimulatedClinic) -> pd.DataFrame:
-    """The fit's table with the ``truth`` of each parameter, and whether its 90 % interval ``covers`` it."""
-    table = found.table.assign(truth=[float(getattr(truth.parameters, name)) for name in found.table["name"]])
-    return table.assign(covers=table["truth"].between(table["low"], table["high"]))
-
-
-def recovered_traits(found: Fit, truth: SimulatedClinic) -> pd.DataFrame:
-    """The fit's traits with the ``truth`` of each, in standard deviations between physicians."""
-    order = {who: i for i, who in enumerate(dict.fromkeys(found.effects["who"]))}
-    values = [truth.traits[order[row.who], TRAITS.index(row.effect)] for row in found.effects.itertuples()]
-    return found.effects.assign(truth=values)
 
 
 def recovery(found: Fit, truth: SimulatedClinic) -> Figure:
