@@ -45,6 +45,7 @@ MAX_MESSAGE_BYTES = 64 * 1024  # of an honest observation or point (assumed); lo
 MAX_PACKET_BYTES = 1 << 20  # longer ones the broker does not send at all
 SESSION_DAYS = 30  # for which the broker keeps messages for a reader that is away (assumed)
 IDLE_SECONDS = 2.0  # without following: as long without a message means that none waits (assumed)
+ANSWER_SECONDS = 10.0  # in which a broker answers a subscription (assumed)
 GATHER_SECONDS = 0.02  # a batch waits so long for its next message
 KEEPALIVE_SECONDS = 30
 RECONNECT_SECONDS = (1, 30)  # the first delay and the longest; it doubles in between
@@ -205,7 +206,7 @@ class _Reader:
 
     def take(self, stop: threading.Event | None) -> list[Message]:
         """The next messages; none if it was stopped, or without ``stop`` if nothing waits at the broker."""
-        until = time.monotonic() + 10 * IDLE_SECONDS  # for the subscription
+        until = time.monotonic() + ANSWER_SECONDS
         while stop is None or not stop.is_set():
             if self._broken:
                 raise SourceError(f"{self._address.name}: {self._broken}")
