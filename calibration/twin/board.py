@@ -67,11 +67,24 @@ class Board:
             return Day(np.full(self._value.shape[1:], np.nan), np.zeros(self._value.shape[1:], bool))
         return Day(self._value[number], self._suspect[number])
 
+    def first_day_of(self, table: pd.DataFrame) -> int | None:
+        """The first day of which observations speak, None if of none that counts."""
+        day = self._lay_out(table).day if len(table) else np.zeros(0, int)
+        return int(day.min()) if len(day) else None
+
+    def last_seen(self) -> np.ndarray:
+        """The last day with a value, int [M, N] by NAMES; -1 where there is none."""
+        there = np.isfinite(self._value)
+        days = np.arange(len(there))[:, None, None]
+        return np.where(there, days, -1).max(axis=0, initial=-1)
+
     def update(self, changed: pd.DataFrame, everything: Callable[[], pd.DataFrame]) -> int | None:
         """Take the present values of changed observations; returns the first day that is different now, None if none.
 
         ``everything`` gives all present observations: to choose among several values of a day takes them all.
         """
+        if changed.empty:
+            return None
         cells = self._lay_out(changed)
         if not len(cells.cell):
             return None
