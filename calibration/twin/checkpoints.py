@@ -26,13 +26,13 @@ from calibration.twin.plan import TwinError
 from calibration.twin.sensors import Sources
 from calibration.twin.step import TwinState, everybody, in_groups
 
-KEPT_PER_SCALE = 2  # days of each power of two
+KEPT_PER_SCALE = 3  # days of a power of two are kept until they are so many times as old
 
 
 def to_keep(days: Iterable[int], newest: int) -> set[int]:
     """Those of ``days`` (-1 or more) to keep when ``newest`` is the last one.
 
-    The start (day -1) always; a day whose number counts 2^k as its largest power of two until it is 2 * 2^k days old.
+    The start (day -1) always; a day whose number counts 2^k as its largest power of two until it is 3 * 2^k days old.
     What is kept of a day at one moment is a subset of what was kept of it before, so nothing has to be made again.
     """
     kept = set()

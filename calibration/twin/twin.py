@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
@@ -189,11 +188,12 @@ class Twin:
                 self._store.write(self._states[day], None)
         self._unwritten = []
         self._store.thin(self.day)
-        self._store.write_tables({
+        self.keep_tables({
             "freshness": freshness_table(self.board, self.plan, self.day),
             "account": account_table(self.board, self.told),
         })  # fmt: skip
 
-    def with_members(self, members: int) -> Self:
-        """A twin of the same plan with another number of members, in memory, at its start."""
-        return type(self)(dataclasses.replace(self.plan, members=members))
+    def keep_tables(self, tables: dict[str, pd.DataFrame]) -> None:
+        """Write tables to the folder, if there is one, for `open_twin`."""
+        if self._store is not None:
+            self._store.write_tables(tables)
