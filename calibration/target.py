@@ -132,14 +132,16 @@ def covariances(observed: Observed, at: Expected) -> np.ndarray:
 def process_covariance(covariance: np.ndarray, pairs: np.ndarray) -> np.ndarray:
     """Chance covariance [S, S] fit to be inverted: shrunk, and enlarged for having been estimated (Hartlap et al.
     2007)."""
-    size = len(covariance)
+    seen = np.diag(pairs) > 1.0
+    if not seen.any():
+        return np.zeros_like(covariance)
     sd = np.sqrt(np.maximum(np.diag(covariance), 1e-12))
     correlation = (1.0 - SHRINKAGE) * covariance / np.outer(sd, sd)
     np.fill_diagonal(correlation, 1.0)
     values, vectors = np.linalg.eigh(correlation)  # entries rest on different runs: mend what is not positive
     correlation = (vectors * np.maximum(values, 1e-3)) @ vectors.T
-    degrees = float(np.median(np.diag(pairs)))
-    enlarge = (degrees - 1.0) / max(degrees - size - 2.0, 0.2 * degrees)
+    degrees = float(np.median(np.diag(pairs)[seen]))
+    enlarge = (degrees - 1.0) / max(degrees - seen.sum() - 2.0, 0.2 * degrees)
     return enlarge * correlation * np.outer(sd, sd)
 
 

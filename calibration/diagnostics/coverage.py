@@ -18,7 +18,7 @@ def coverage(study: pd.DataFrame) -> pd.DataFrame:
     rows = rows.assign(z=1.6449 * (rows["estimate"] - rows["truth"]) / half.where(half > 0))
     every = [(kind, "all", table) for kind, table in rows.groupby("kind")]
     each = [(kind, name, table) for (kind, name), table in rows.groupby(["kind", "name"]) if kind != "risk"]
-    return pd.DataFrame([_line(kind, name, table) for kind, name, table in every + each])
+    return pd.DataFrame([_line(str(kind), str(name), table) for kind, name, table in every + each])
 
 
 def _line(kind: str, name: str, table: pd.DataFrame) -> dict[str, object]:

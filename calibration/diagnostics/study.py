@@ -115,10 +115,10 @@ def _ranks(rows: pd.DataFrame, found: Fit, seed: int) -> list[float]:
     """Ranks of the truth among the draws; a risk's draws are not kept, so its rank is left out."""
     rng = np.random.default_rng([seed, 7])
     ranks = []
-    for row in rows.itertuples():
-        column = str(row.name) if row.kind == "parameter" else f"{row.name} {row.who}"
+    for kind, name, who, truth in rows[["kind", "name", "who", "truth"]].itertuples(index=False):
+        column = str(name) if kind == "parameter" else f"{name} {who}"
         known = column in found.draws
-        ranks.append(rank_of_truth(found.draws[column].to_numpy(), float(row.truth), rng) if known else np.nan)
+        ranks.append(rank_of_truth(found.draws[column].to_numpy(), truth, rng) if known else np.nan)
     return ranks
 
 
