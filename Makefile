@@ -9,7 +9,7 @@ export MPLBACKEND ?= Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-full lint bench
+.PHONY: help demo test test-full lint bench fuzz
 
 help:
 	@echo "make demo       run the demonstration; its report goes to demo-output/"
@@ -17,6 +17,7 @@ help:
 	@echo "make test-full  run the tests at full size (slow)"
 	@echo "make lint       ruff, and mypy on the rules, the parameters and the calibration"
 	@echo "make bench      measure the speed of the engines and of the event log"
+	@echo "make fuzz       look for files that break what reads them, guided by coverage (FUZZ_SECONDS=300)"
 
 demo: .venv/.ready-run
 	.venv/bin/clinictwin demo --out demo-output
@@ -35,6 +36,13 @@ lint: .venv/.ready-test
 bench: .venv/.ready-bench
 	$(PY) -m tests.benchmarks.speed
 	$(PY) -m tests.benchmarks.ingest
+
+# Stops at the first finding: it writes the input that broke a source to .cache/fuzz-found/.
+FUZZ_SECONDS ?= 300
+fuzz: .venv/.ready-fuzz
+	@mkdir -p .cache/fuzz-found
+	$(PY) -m tests.fuzz.fuzz_sources -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=20 \
+		-artifact_prefix=.cache/fuzz-found/
 
 # --- Setting up -------------------------------------------------------------------------------
 # Stamps keep a second run quick. A .venv that no longer runs is made anew; one that came along
@@ -56,8 +64,9 @@ endif
 extras-run :=
 extras-test := [test]
 extras-bench := [bench]
+extras-fuzz := [test,fuzz]
 
-.venv/.ready-run .venv/.ready-test .venv/.ready-bench: .venv/.ready-%: .venv/.made-in pyproject.toml constraints.txt
+.venv/.ready-run .venv/.ready-test .venv/.ready-bench .venv/.ready-fuzz: .venv/.ready-%: .venv/.made-in pyproject.toml constraints.txt
 	@echo "Installing clinictwin$(extras-$*) into .venv (minutes the first time)"
 	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.$(extras-$*)'
 	@touch .venv/.ready-run $@

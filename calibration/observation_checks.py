@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from abm.spelling import nearest
+from calibration.exports import as_text
 from calibration.measures import MEASURES, STREAMS, Kind
 
 COLUMNS = ("who", "stream", "measure", "measured_at", "received_at", "value", "unit", "quality")
@@ -144,8 +145,10 @@ def _text(column: pd.Series[Any], name: str, problems: Problems) -> pd.Series[An
     example = " such as 'physician-007'" if name == "who" else ""
     values = column.to_numpy(dtype=object)
     code, distinct = pd.factorize(values, use_na_sentinel=False)  # a table repeats few texts many times
-    fine = np.array([isinstance(v, str) and v != "" and v == v.strip() for v in distinct], bool)
-    problems.add(~fine[code], lambda i: f"{name}: met {values[i]!r}, expected a text{example} without blanks around it")
+    # a name that a spreadsheet would run as a formula would go on into every table that is exported
+    fine = np.array([isinstance(v, str) and v != "" and v == v.strip() and as_text(v) == v for v in distinct], bool)
+    problems.add(~fine[code], lambda i: f"{name}: met {values[i]!r}, expected a text{example} without blanks around it "
+                                        "that does not begin as a formula does")  # fmt: skip
     texts = pd.Series([v if ok else "" for v, ok in zip(distinct, fine, strict=True)], dtype=str)
     return texts.iloc[code].reset_index(drop=True)
 

@@ -127,7 +127,7 @@ def _days(by_kind: Mapping[str, list[Interval]], calendar: Calendar,
     minutes = minutes_by_day(by_kind.get("shift", ()), calendar)
     states = {kind: {day for start, end in by_kind[kind] for day in days_within(start, end, calendar)}
               for kind in BACK if kind in by_kind}  # fmt: skip
-    first = min(*minutes, *(day for days in states.values() for day in days), received_at)
+    first = min((*minutes, *(day for days in states.values() for day in days), received_at))
     for day in days_within(max(first, received_at - LONGEST_SPAN), received_at, calendar):
         yield "scheduled_minutes", minutes.get(day, 0.0), day
         for kind, days in states.items():

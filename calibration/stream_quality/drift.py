@@ -15,10 +15,11 @@ from calibration.sources.met import NOTHING, SEVERAL
 
 SHOWN_CHANGES = 50  # of two descriptions; more than that is another source altogether
 _NOUNS = {
-    "columns": "column", "keys": "key", "units": "unit of", "codes": "code of", "systems": "code system of",
+    "columns": "column", "keys": "key", "units": "unit of", "codes": "code or code system of", "systems": "code system of",
     "code_systems": "code system of", "resources": "resource", "profiles": "profile", "schemas": "schema",
 }  # fmt: skip
 _BY_MEASURE = ("units", "codes", "systems", "code_systems")
+_OF_THE_NIGHT = ("files", "left out", "skipped")  # what a night brought, not how it looks
 _TEXT_CHARACTERS = 80
 _SIMILAR = 0.6  # difflib's ratio from which a new name is taken for an old one's (assumed)
 
@@ -38,7 +39,7 @@ def drift(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     A part that one of them does not describe is not compared: a source may have learnt to describe more.
     """
     changes: list[str] = []
-    for key in (k for k in before if k in after):
+    for key in (k for k in before if k in after and k not in _OF_THE_NIGHT):
         changes += _compare(_NOUNS.get(key, key.replace("_", " ")), before[key], after[key], key)
     if len(changes) > SHOWN_CHANGES:
         changes = [*changes[:SHOWN_CHANGES], f"... and {len(changes) - SHOWN_CHANGES:,} more changes"]
@@ -89,8 +90,10 @@ def _compare(noun: str, before: Any, after: Any, key: str) -> list[str]:
 
 
 def _content(subject: str, before: Any, after: Any, key: str) -> list[str]:
-    """A change of what a name stands for; None is not known."""
+    """A change of what a name stands for; None is not known, and numbers are counts of a night."""
     if before == after or before is None or after is None:
+        return []
+    if isinstance(before, int | float) and isinstance(after, int | float):
         return []
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         return [change for name in before if name in after

@@ -79,7 +79,7 @@ def test_changed_units_and_codes_are_named_and_missing_ones_are_not(nights):
     before = wide("1,2024-03-01,SLEEP,7.5,h", "1,2024-03-01,ST,5000,count", header=header)
     after = wide("1,2024-03-02,93832-4,450,min", header=header)
     assert nights(before, after, mapping=LONG) == [
-        "unit of 'sleep_minutes' was h, is now min", "code of 'sleep_minutes' was SLEEP, is now 93832-4"]  # fmt: skip
+        "unit of 'sleep_minutes' was h, is now min", "code or code system of 'sleep_minutes' was SLEEP, is now 93832-4"]  # fmt: skip
 
 
 def test_a_renamed_key_of_ndjson_is_named(nights):
@@ -100,11 +100,16 @@ def test_a_median_that_jumps_by_sixty_is_a_changed_unit(nights, tmp_path):
 
 
 def test_code_systems_and_types_of_other_sources():
-    before = {"columns": {"a": "int64"}, "systems": {"steps": ["http://loinc.org"]}, "resources": ["Encounter"]}
-    after = {"columns": {"a": "string"}, "systems": {"steps": ["urn:local"]}, "resources": ["Encounter", "Slot"]}
+    before = {"columns": {"a": "int64"}, "codes": {"steps": ["http://loinc.org"]}, "resources": {"Encounter": 12},
+              "left out": {"days to come": 3}, "timezone": "Europe/Paris"}  # fmt: skip
+    after = {"columns": {"a": "string"}, "codes": {"steps": ["urn:local"]}, "resources": {"Encounter": 15, "Slot": 2},
+             "left out": {"days to come": 4}, "timezone": "UTC"}  # fmt: skip
     assert drift(before, after) == [
-        "column 'a' held int64, holds now string", "code system of 'steps' was http://loinc.org, is now urn:local",
-        "resource 'Slot' is new"]  # fmt: skip
+        "column 'a' held int64, holds now string",
+        "code or code system of 'steps' was http://loinc.org, is now urn:local",
+        "resource 'Slot' is new",
+        "timezone was 'Europe/Paris', is now 'UTC'",
+    ]
     assert drift({}, after) == [] == drift(before, {})
 
 
