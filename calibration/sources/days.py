@@ -7,7 +7,7 @@ import datetime as dt
 import functools
 from zoneinfo import ZoneInfo
 
-from calibration.sources.times import ISO, TimeReading, read_times
+from calibration.sources.times import ISO, YEARS, TimeReading, read_times
 
 
 class Wrong(ValueError):
@@ -29,9 +29,11 @@ class Calendar:
             raise Wrong(f"{what}: met {'nothing' if text is None else 'no text'}, expected a time such as "
                         "2024-01-01T23:30:00Z")  # fmt: skip
         parts = ISO.fullmatch(text.strip())
-        if parts is not None and parts[1] and "1900" <= text.strip()[:4] < "2200":
+        if parts is not None and parts[1]:
             try:
-                return dt.datetime.fromisoformat(text.strip())
+                read = dt.datetime.fromisoformat(text.strip())
+                if YEARS[0] < read.year < YEARS[1] - 1:
+                    return read
             except ValueError:
                 pass  # such as a 31st of June: read_times says so
         instants, reasons = read_times([text.strip()], TimeReading(zone=self.zone))
@@ -45,7 +47,9 @@ class Calendar:
         return instant.astimezone(self._zone).date()
 
     def start(self, date: dt.date) -> dt.datetime:
-        """The first instant of a day."""
+        """The first instant of a day. Raises Wrong on one that cannot be meant."""
+        if not YEARS[0] <= date.year < YEARS[1]:
+            raise Wrong(f"met the year {date.year}, expected {YEARS[0]} to {YEARS[1] - 1}")
         return _start(self._zone, date)
 
     def day(self, instant: dt.datetime) -> dt.datetime:

@@ -21,7 +21,7 @@ ISO = re.compile(
     r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?\s?(Z|z|[+-]\d{2}(?::?\d{2})?)?)?", re.ASCII
 )
 _EPOCH = {"epoch_s": 1_000_000, "epoch_ms": 1000}
-_YEARS = (1900, 2200)  # between which a date can be meant (assumed)
+YEARS = (1900, 2200)  # between which a date can be meant (assumed)
 _LATEST = 253_402_300_799_000_000  # the year 9999, in microseconds
 EXPECTED = "an instant such as 2024-01-01T23:30:00Z"
 
@@ -163,7 +163,7 @@ def _localize(local: pd.DatetimeIndex, dates: np.ndarray, reading: TimeReading,
 def _plausible(instants: pd.DatetimeIndex) -> pd.DatetimeIndex:
     """Without years that cannot be meant, which time zones do not know either."""
     nothing = pd.DatetimeIndex(np.full(len(instants), np.datetime64("NaT", "us"))).tz_localize(instants.tz)
-    return instants.where((instants.year >= _YEARS[0]) & (instants.year < _YEARS[1]), nothing)
+    return instants.where((instants.year >= YEARS[0]) & (instants.year < YEARS[1]), nothing)
 
 
 def _without(instants: pd.DatetimeIndex, refused: np.ndarray) -> pd.DatetimeIndex:

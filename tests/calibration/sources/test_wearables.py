@@ -7,10 +7,15 @@ import os
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from calibration.event_log import EventLog
 from calibration.pseudonyms import Pseudonyms
 from calibration.sources import Collection, Options, SourceError, open_address
+from calibration.sources.days import Calendar, Wrong
+from calibration.sources.open_mhealth import read_point
+from calibration.sources.points import Point, Skip
 
 KEY = Pseudonyms(bytes(range(32)))
 ZONE = "America/New_York"
@@ -116,6 +121,33 @@ def test_a_broken_array_is_read_up_to_there(tmp_path, tail):
     path.write_bytes(("[" + json.dumps(POINTS[-2]) + ", ").encode() + tail.encode("latin-1"))
     values, ((offset, reason),), _ = take(tmp_path, path)
     assert len(values) == 1 and offset == 2 and "not read" in reason
+
+
+leaves = st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=12) | st.sampled_from(
+    ["0001-01-01", "9999-12-31", "9999-12-31T23:59:59Z", "2024-03-09T23:00:00+23:59", "min", "h", "rmssd", "at rest"]
+)  # fmt: skip
+anything = st.recursive(
+    leaves, lambda inner: st.lists(inner, max_size=2) | st.fixed_dictionaries({"value": inner, "unit": inner})
+)
+frames = st.fixed_dictionaries({}, optional=dict.fromkeys(
+    ("date_time", "date", "start_date_time", "end_date_time", "duration"), anything)) | anything  # fmt: skip
+bodies = st.fixed_dictionaries({}, optional={
+    **dict.fromkeys(("total_sleep_time", "sleep_duration", "heart_rate", "heart_rate_variability", "step_count",
+                     "is_main_sleep", "descriptive_statistic", "algorithm"), anything),
+    "temporal_relationship_to_sleep": st.just("on waking") | anything,
+    "effective_time_frame": st.fixed_dictionaries({"time_interval": frames}) | frames,
+}) | anything  # fmt: skip
+headers = st.fixed_dictionaries({}, optional={"user_id": anything, "creation_date_time": anything}) | anything
+
+
+@settings(max_examples=5000 if os.environ.get("CLINICTWIN_FULL") else 300, deadline=None)
+@given(headers, bodies, st.sampled_from([None, "Pacific/Kiritimati", "America/Adak"]))
+def test_whatever_a_point_says_it_is_read_or_refused(header, body, zone):
+    try:
+        met = read_point({"header": header, "body": body}, Calendar(zone), 1, dt.datetime(2024, 4, 1, tzinfo=dt.UTC))
+    except (Skip, Wrong):
+        return
+    assert isinstance(met, Point) and met.day.tzinfo is not None
 
 
 def test_a_wrong_byte_costs_its_point(tmp_path):
