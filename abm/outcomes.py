@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -96,24 +97,51 @@ def _ratio(a: Any, b: Any) -> Any:
     return a / b.where(b > 0)
 
 
-def derive(data: xr.Dataset) -> xr.Dataset:
-    """Add the derived outcomes; ratios of sums, so averaging first and deriving afterwards is right."""
-    scheduled = data["scheduled_minutes"] / 480.0
-    data["messages"] = (
-        data["patient_messages"] + data["result_messages"] + data["colleague_messages"] + data["system_messages"]
-    )
-    for name, minutes in (("ehr_time_8", "ehr_minutes"), ("work_outside_work_8", "ehr_outside_scheduled_minutes"),
-                          ("inbox_time_8", "inbox_minutes"), ("note_time_8", "note_minutes")):  # fmt: skip
-        data[name] = _ratio(data[minutes], scheduled)
-    data["no_show_share"] = _ratio(data["no_show"], data["booked"])
-    data["lead_days"] = _ratio(data["lead_days_sum"], data["booked"])
-    data["wait_minutes"] = _ratio(data["wait_minutes_sum"], data["kept"])
+def _quotient(data: xr.Dataset, above: str, below: str) -> Any:
+    return _ratio(data[above], data[below])
+
+
+def _per_8_hours(data: xr.Dataset, minutes: str) -> Any:
+    return _ratio(data[minutes], data["scheduled_minutes"] / 480.0)
+
+
+def _no_show_gap(data: xr.Dataset) -> Any:
+    missed = data["booked_disadvantaged"] - data["kept_disadvantaged"]
     others_booked = data["booked"] - data["booked_disadvantaged"]
     others_missed = others_booked - (data["kept"] - data["kept_disadvantaged"])
-    missed = data["booked_disadvantaged"] - data["kept_disadvantaged"]
-    data["no_show_gap"] = _ratio(missed, data["booked_disadvantaged"]) - _ratio(others_missed, others_booked)
-    data["task_load_per_session_day"] = _ratio(data["task_load"], data["on_duty"])
-    for name in DERIVED:
+    return _ratio(missed, data["booked_disadvantaged"]) - _ratio(others_missed, others_booked)
+
+
+def _messages(data: xr.Dataset) -> Any:
+    return data["patient_messages"] + data["result_messages"] + data["colleague_messages"] + data["system_messages"]
+
+
+_RATIOS = {
+    "no_show_share": ("no_show", "booked"), "lead_days": ("lead_days_sum", "booked"),
+    "wait_minutes": ("wait_minutes_sum", "kept"), "task_load_per_session_day": ("task_load", "on_duty"),
+}  # fmt: skip
+_PER_8_HOURS = {
+    "ehr_time_8": "ehr_minutes", "work_outside_work_8": "ehr_outside_scheduled_minutes",
+    "inbox_time_8": "inbox_minutes", "note_time_8": "note_minutes",
+}  # fmt: skip
+
+
+def derive(data: xr.Dataset) -> xr.Dataset:
+    """Add the derived outcomes that ``data`` has the records for.
+
+    They are ratios of sums, so averaging first and deriving afterwards is right.
+    """
+    formulas: dict[str, Callable[[xr.Dataset], Any]] = {"messages": _messages}
+    for name, minutes in _PER_8_HOURS.items():
+        formulas[name] = partial(_per_8_hours, minutes=minutes)
+    for name, (above, below) in _RATIOS.items():
+        formulas[name] = partial(_quotient, above=above, below=below)
+    formulas["no_show_gap"] = _no_show_gap
+    for name, formula in formulas.items():
+        try:
+            data[name] = formula(data)
+        except KeyError:  # a record that was not kept
+            continue
         data[name].attrs = {"units": DERIVED[name].unit, "long_name": DERIVED[name].long_name}
     return data
 

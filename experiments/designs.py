@@ -85,8 +85,13 @@ class Axis(Part):
 
     @property
     def name(self) -> str:
-        """What the coordinate is called in the results."""
-        return self.parameter or f"dose_of_{self.dose_of}"
+        """The parameter, or the kind whose dose it is."""
+        return self.parameter or str(self.dose_of)
+
+    @property
+    def coordinate(self) -> str:
+        """What it is called in the results, where outcomes may have a parameter's name."""
+        return f"parameter_{self.parameter}" if self.parameter else f"dose_of_{self.dose_of}"
 
     @property
     def unit(self) -> str:

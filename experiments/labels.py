@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import dask.array as da
@@ -23,7 +24,7 @@ def labels(plan: Plan) -> xr.Dataset:
         "scenario": ("scenario", [s.label for s in planned], {"long_name": "scenario"}),
         "family": ("scenario", [s.family for s in planned], {"long_name": "scenario, whatever its doses"}),
         "kind": ("scenario", [s.kind for s in planned], {"long_name": "kinds of its interventions"}),
-        "dose": ("scenario", [s.dose for s in planned], {"long_name": "dose of its only intervention"}),
+        "dose": ("scenario", [_dose(s, e.design) for s in planned], {"long_name": "dose of its only intervention"}),
         "yearly_cost": (*_costs(plan), {"units": "USD/year", "long_name": "cost in full use (assumed)"}),
         "replicate": ("replicate", np.arange(replicates), {"long_name": "replicate: one stream of chances"}),
         "day": ("day", np.arange(0, e.days, e.period_days),
@@ -38,8 +39,14 @@ def labels(plan: Plan) -> xr.Dataset:
         coordinates["point"] = ("point", np.arange(points), {"long_name": f"point of the {e.design.method} design"})
         for i, axis in enumerate(e.design.axes):
             described = {"units": axis.unit, "long_name": axis.meaning}
-            coordinates[axis.name] = ("point", _column(e.design, i), described)
+            coordinates[axis.coordinate] = ("point", _column(e.design, i), described)
     return xr.Dataset(coords=coordinates)
+
+
+def _dose(scenario: PlannedScenario, design: Design | None) -> float:
+    """The scenario's dose; NaN where the design varies it."""
+    varied = {axis.dose_of for axis in design.axes} if design else set()
+    return math.nan if any(change.kind in varied for change in scenario.interventions) else scenario.dose
 
 
 def _column(design: Design, axis: int) -> da.Array:
