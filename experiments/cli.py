@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from experiments import commands_implementation, commands_ingest, commands_quality, commands_sweep
+from experiments import commands_implementation, commands_ingest, commands_quality, commands_sweep, commands_twin
 from experiments.compilation import use_compilation_cache
 
 app = typer.Typer(
@@ -262,6 +262,7 @@ def relaxation_bias(
 
 
 commands_ingest.register(app, refusing)
+commands_twin.register(app, refusing)
 commands_implementation.register(app, refusing)
 commands_quality.register(app, refusing)
 commands_sweep.register(app, refusing)

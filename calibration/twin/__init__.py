@@ -22,11 +22,11 @@ a folder tells, for a page, an adviser or a notebook, as a `TwinReport`:
 ``report.drivers``    a row a physician and driver, largest contribution first: who, driver, unit, value, typical,
                       deviation, effect (change of the risk one month ahead for one standard deviation), contribution
                       (effect times (value - typical) / deviation)
-``report.days``       an `xarray.Dataset` over day (with date), who, measure, stream, quantity and parameter (with unit):
+``report.days``       an `xarray.Dataset` over day (with date), who, measure, stream, quantity, parameter (with unit):
                       risk, risk_low, risk_median, risk_high, burned_out, filled, effective_members [day, who]; mean,
-                      deviation [day, who, quantity] (on unbounded scales: log-odds of shares, logarithms of amounts plus
-                      one, standard normal traits); innovation, weight [day, measure, who] (NaN: no value); failing
-                      [day, stream, who]; clinic_innovation, drift_too_high, drift_too_low (and _since, _alarm)
+                      deviation [day, who, quantity] (on unbounded scales: log-odds of shares, logarithms of amounts
+                      plus one, standard normal traits); innovation, weight [day, measure, who] (NaN: no value);
+                      failing [day, stream, who]; clinic_innovation, drift_too_high, drift_too_low (and _since, _alarm)
                       [day, measure]; parameter_low, _median, _high [day, parameter]; log_density [day]
 
 Risk is the chance that someone with the physician's exhaustion, cynicism, motivation and change fatigue is burned out;

@@ -20,7 +20,7 @@ from calibration.twin.step import everybody
 from calibration.twin.store import Store
 from calibration.twin.twin import Twin
 
-KILLS = 40 if os.environ.get("CLINICTWIN_FULL") else 4
+KILLS = 40 if os.environ.get("CLINICTWIN_FULL") else 3
 
 
 def bits(twin):
