@@ -105,7 +105,7 @@ def ingest(
         out.print("stopped; the same command goes on from here")
     if waiting:
         out.print(f"{waiting:,} refused records wait in the log: clinictwin dead-letters {escape(str(log))}")
-    if strict and refused + sum(intake.total.refused for intake in intakes):
+    if strict and (refused or any(intake.total.refused or intake.stopped for intake in intakes)):
         raise typer.Exit(1)
 
 

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from calibration.event_log import EventLog, StreamCounts
-from calibration.sources import Collection, Live, Source
+from calibration.sources import Collection, Live, Source, SourceError
 from calibration.sources.base import Batch, StopReading
 from calibration.sources.folders import Named
 
@@ -85,7 +85,7 @@ def take_all(intakes: list[Intake], log: Path, *, follow: bool, console: Console
             with EventLog(log) as opened:  # a connection belongs to its thread
                 for intake in group:
                     if not stop.is_set():
-                        _take(intake, opened, turn, stop, show)
+                        _take(intake, opened, turn, stop, show, follow=follow)
         except BaseException as error:
             failures.append(error)
             stop.set()
@@ -97,7 +97,7 @@ def take_all(intakes: list[Intake], log: Path, *, follow: bool, console: Console
         tasks: dict[int, TaskID] = {id(i): bar.add_task(escape(i.name), total=None, far="") for i in intakes}
 
         def show(intake: Intake, position: int, length: int | None) -> None:
-            far = f"{position:,} messages" if length is None else f"{position / max(1, length):.0%}"
+            far = f"{position:,} records" if length is None else f"{position / max(1, length):.0%}"
             bar.update(tasks[id(intake)], completed=position, total=length, far=far)
 
         threads = [
@@ -117,24 +117,33 @@ def take_all(intakes: list[Intake], log: Path, *, follow: bool, console: Console
 
 
 def _take(intake: Intake, log: EventLog, turn: threading.Lock, stop: threading.Event,
-          show: Callable[[Intake, int, int | None], None]) -> None:  # fmt: skip
-    opened = intake.opened
-    is_collection = isinstance(opened, Collection)
-    for source in opened.sources(log.checkpoint) if isinstance(opened, Collection) else [opened]:
-        ends_itself = isinstance(opened, Live) and not is_collection
+          show: Callable[[Intake, int, int | None], None], *, follow: bool) -> None:  # fmt: skip
+    several = isinstance(intake.opened, Collection)
+    ends_itself = follow and isinstance(intake.opened, Live) and not several
 
-        def progress(done: int, length: int | None) -> None:
-            show(intake, done, length)
+    def progress(done: int, length: int | None) -> None:
+        show(intake, done, length)
 
-        receipt = log.ingest(_Turns(source, turn, stop, ends_itself=ends_itself), progress=progress,
-                             forget=not is_collection)  # fmt: skip
-        for stream, counts in receipt.streams.items():
-            intake.streams[stream] = intake.streams.get(stream, StreamCounts()) + counts
-        intake.resumed |= receipt.resumed and not is_collection
-        if receipt.stopped is not None:
-            intake.stopped.append(receipt.stopped)
-        if stop.is_set():
-            return
+    try:
+        for source in _sources(intake.opened, log):
+            turns = _Turns(source, turn, stop, ends_itself=ends_itself)
+            receipt = log.ingest(turns, progress=progress, forget=not several)
+            for stream, counts in receipt.streams.items():
+                intake.streams[stream] = intake.streams.get(stream, StreamCounts()) + counts
+            intake.resumed |= receipt.resumed and not several
+            if receipt.stopped is not None:
+                intake.stopped.append(receipt.stopped)
+            if stop.is_set():
+                return
+    except (SourceError, OSError) as error:  # of a folder itself
+        intake.stopped.append(str(error))
+
+
+def _sources(opened: Source | Collection, log: EventLog) -> Iterator[Source]:
+    if isinstance(opened, Collection):
+        yield from opened.sources(log.checkpoint)
+    else:
+        yield opened
 
 
 @contextlib.contextmanager

@@ -27,6 +27,7 @@ from calibration.sources.extracts import Options
 from calibration.sources.folders import files_within, relative_name
 
 SETTLE_SECONDS = 2.0  # without a change: then a file is complete (assumed: nobody pauses longer while writing)
+PATIENCE_SECONDS = 15.0  # without following: for which a file may go on changing (assumed)
 LOOK_SECONDS = 0.2  # between two looks at files that are not complete
 RESCAN_SECONDS = 5.0  # a look without being told of a change: network drives tell nothing
 Signature = tuple[int, int, int]  # size, modification and change times in nanoseconds
@@ -91,6 +92,7 @@ class DropFolder:
     def sources(self, checkpoint_of: Callable[[Source], str | None]) -> Iterator[Source]:
         """See `calibration.sources.live.Collection`. Without following: what is there now, once it is complete."""
         changes = self._changes()
+        patience = time.monotonic() + PATIENCE_SECONDS
         while True:
             ready, unsettled = self._look()
             for path, signature in ready:
@@ -100,10 +102,13 @@ class DropFolder:
                 self._tried[path] = signature
                 if self._is_stopped():
                     return
+                patience = time.monotonic() + PATIENCE_SECONDS
+            if self._stop is None and (not unsettled or time.monotonic() > patience):
+                if unsettled:
+                    _log.warning("%s: files go on changing; they are left for the next time", self.name)
+                return
             if unsettled:
                 time.sleep(LOOK_SECONDS)
-            elif self._stop is None:
-                return
             elif not ready:
                 next(changes, None)
             if self._is_stopped():

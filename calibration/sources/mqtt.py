@@ -100,15 +100,17 @@ class MqttSource:
             reader.close()
 
     def _client_id(self) -> str:
-        """The same every time for the same log and topic, and another for another log."""
+        """The same every time for the same log and topic, and another for another log; of 22 characters, which every
+        broker takes."""
         text = f"{self.name}\0{self.address.user}\0{self.options.reader}"
-        return self.address.client_id or f"clinictwin-{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
+        return self.address.client_id or f"clinictwin{hashlib.blake2b(text.encode(), digest_size=6).hexdigest()}"
 
     def _read(self, messages: list[Message], taken: int) -> Iterator[Batch]:
         calendar = Calendar(self.options.timezone)
         points: list[Point] = []
         refused: list[Refused] = []
-        observations: dict[int, Record] = {}
+        observations: list[Record] = []
+        offsets: list[int] = []
         for message in messages:
             offset = message.offset
             try:
@@ -116,7 +118,8 @@ class MqttSource:
                 if is_point(record):
                     points.append(read_point(record, calendar, offset, None))
                 else:
-                    observations[offset] = _observation(record)
+                    observations.append(_observation(record))
+                    offsets.append(offset)
             except Skip as reason:
                 self._left_out[str(reason)] += 1
             except Wrong as error:
@@ -124,12 +127,10 @@ class MqttSource:
         if points or refused:
             yield to_batch(points, refused, self.options.pseudonyms, position=taken)
         if observations:
-            records = list(observations.values())
-            columns = {name: column_of(records, name) for name in COLUMNS}
-            offsets = np.array(list(observations), dtype=np.int64)
+            columns = {name: column_of(observations, name) for name in COLUMNS}
             # every record says when it was received: the reading's own time is never used
             reading = Reading(OBSERVATION_TABLE, calendar.instant("1970-01-01T00:00:00Z", ""), self.options.pseudonyms)
-            yield from reading.batches(columns, offsets)
+            yield from reading.batches(columns, np.array(offsets, dtype=np.int64))
 
 
 def _record(message: Message) -> Record:
@@ -161,7 +162,7 @@ class _Reader:
 
         self._address = address
         self._queue: queue.Queue[Message] = queue.Queue(IN_FLIGHT)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._connection = 0
         self._broken: str | None = None
         self._subscribed, self._closing = threading.Event(), threading.Event()
