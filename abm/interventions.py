@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -67,6 +68,7 @@ class Intervention:
 
     ``stagger_days`` delays each further pod by that much (a staged go-live; 0 = big bang), ``decision_days`` is the
     manager's latency, ``pods`` limits the change to some pods, ``physicians`` to some physicians (and no staff).
+    From ``end_day`` on (infinite: never) everybody does without it again; what people learned of it stays.
     Raises InterventionError on an unknown kind or a value out of range.
     """
 
@@ -78,6 +80,7 @@ class Intervention:
     decision_days: float = 0.0
     pods: tuple[int, ...] | None = None
     physicians: tuple[int, ...] | None = None
+    end_day: float = math.inf
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -92,6 +95,8 @@ class Intervention:
         for name in ("start_day", "ramp_days", "stagger_days", "decision_days"):
             if not 0 <= getattr(self, name) <= 36_500:
                 raise InterventionError(f"{self.kind}: met {name} {getattr(self, name)}, expected 0 to 36500 days")
+        if not self.end_day >= 0:
+            raise InterventionError(f"{self.kind}: met end_day {self.end_day}, expected 0 or more days")
 
 
 class InterventionSet(NamedTuple):
@@ -105,6 +110,7 @@ class InterventionSet(NamedTuple):
     needs_adoption: Any  # float [C]
     learning_load: Any  # float [C]
     novelty: Any  # float [C]
+    end: Any  # float [C]: first day without it again
 
 
 def as_set(
@@ -120,14 +126,17 @@ def as_set(
     reached = np.zeros((size, layout.people))
     columns = np.zeros((5, size))
     kind = np.zeros(size, dtype=np.int32)
+    end = np.full(size, math.inf)
     columns[1] = 1.0
     for c, change in enumerate(chosen):
         k = KINDS[change.kind]
         kind[c] = KIND_NAMES.index(change.kind)
         start[c] = change.start_day + change.decision_days + change.stagger_days * pod
         reached[c] = _reached(change, layout)
+        end[c] = change.end_day
         columns[:, c] = change.dose, max(change.ramp_days, 1e-6), k.needs_adoption, k.learning_load, k.novelty
-    return InterventionSet(kind, columns[0], start, columns[1], reached, columns[2], columns[3], columns[4])
+    return InterventionSet(kind, columns[0], start, columns[1], reached, columns[2], columns[3], columns[4],
+                           end)  # fmt: skip
 
 
 def _reached(change: Intervention, layout: Layout) -> np.ndarray:
@@ -160,9 +169,9 @@ def kind_effects(parameters: Parameters, xp: Any) -> Any:
     return xp.stack(rows)
 
 
-def rollout(day: Any, start: Any, ramp: Any, reached: Any, xp: Any) -> Any:
+def rollout(day: Any, start: Any, ramp: Any, reached: Any, xp: Any, end: Any = math.inf) -> Any:
     """Share (0-1) of the full dose in force on ``day``."""
-    return reached * xp.minimum(xp.maximum((day + 1.0 - start) / ramp, 0.0), 1.0)
+    return reached * xp.minimum(xp.maximum((day + 1.0 - start) / ramp, 0.0), 1.0) * xp.where(day < end, 1.0, 0.0)
 
 
 def yearly_cost(interventions: Iterable[Intervention], layout: Layout) -> float:

@@ -9,6 +9,7 @@ import mesa
 
 from abm import interventions as iv
 from abm.agents.person import Person
+from abm.rules.person import ChangeUse
 
 
 class ActiveChange:
@@ -24,6 +25,7 @@ class ActiveChange:
         self.needs_adoption = float(arrays.needs_adoption[c])
         self.learning_load = float(arrays.learning_load[c])
         self.novelty = float(arrays.novelty[c])
+        self.end = float(arrays.end[c])
         self.read_effects()
 
     def read_effects(self) -> None:
@@ -40,15 +42,17 @@ class ActiveChange:
 
     def starts_today(self, person: Person) -> bool:
         day = self.clinic.day
-        return bool(self.reached[person.index]) and day <= self.start[person.index] < day + 1
+        live = day <= self.start[person.index] < day + 1 and day < self.end
+        return bool(self.reached[person.index]) and live
 
     def in_force(self, person: Person) -> float:
-        live = self.start[person.index] < self.clinic.day + 1 and self.dose > 0
+        day = self.clinic.day
+        live = self.start[person.index] < day + 1 and day < self.end and self.dose > 0
         return self.reached[person.index] * (1.0 if live else 0.0)
 
     def rolled_out(self, person: Person) -> float:
         share = min(max((self.clinic.day + 1.0 - self.start[person.index]) / self.ramp, 0.0), 1.0)
-        return self.reached[person.index] * share
+        return self.reached[person.index] * share if self.clinic.day < self.end else 0.0
 
 
 class Manager(mesa.Agent):
@@ -65,6 +69,14 @@ class Manager(mesa.Agent):
         """Let every change do what the clinic's present parameters say."""
         for change in self.changes:
             change.read_effects()
+
+    def introduce(self, change: iv.Intervention) -> ActiveChange:
+        """Add a change while the clinic runs, between two days; it meets the chances of the change of its number."""
+        active = ActiveChange(self.model, change, iv.as_set([change], self.model.layout), 0)
+        self.changes.append(active)
+        for person in self.model.people:
+            person.uses.append(ChangeUse(0.0, 0.0, 0.0))
+        return active
 
     @property
     def trust(self) -> float:

@@ -25,7 +25,8 @@ class Levers(NamedTuple):
 
 def morning(state: ClinicState, changes: iv.InterventionSet, day: Any, p: Parameters) -> ClinicState:
     """Go-lives of the day: their impulse of change fatigue, and changes in use by all from their first day."""
-    starts_today = changes.reached.T * jnp.where((changes.start.T >= day) & (changes.start.T < day + 1), 1.0, 0.0)
+    live = (changes.start.T >= day) & (changes.start.T < day + 1) & (changes.end > day)
+    starts_today = changes.reached.T * jnp.where(live, 1.0, 0.0)
     weight = changes.novelty * jnp.minimum(changes.dose, 1.0)
     impulse = 1.0 - jnp.exp((starts_today * weight).sum(axis=1) * jnp.log1p(-p.change_impulse))
     shaken = change_fatigue.change_fatigue_after_go_live(state.mind.change_fatigue, impulse)
@@ -35,14 +36,15 @@ def morning(state: ClinicState, changes: iv.InterventionSet, day: Any, p: Parame
 
 
 def in_force(changes: iv.InterventionSet, day: Any) -> Any:
-    """1 for every person and change that has gone live there, [P, C]."""
-    return changes.reached.T * jnp.where((changes.start.T < day + 1) & (changes.dose > 0), 1.0, 0.0)
+    """1 for every person and change that has gone live there and has not ended, [P, C]."""
+    live = (changes.start.T < day + 1) & (changes.end > day) & (changes.dose > 0)
+    return changes.reached.T * jnp.where(live, 1.0, 0.0)
 
 
 def levers_today(state: ClinicState, changes: iv.InterventionSet, day: Any, layout: Layout, p: Parameters) -> Levers:
     """Levers from this morning's adoption: shares combine as 1 - (1 - a)(1 - b), the others add up."""
     n, shares = layout.physicians, len(iv.SHARE_LEVERS)
-    rolled = iv.rollout(day, changes.start, changes.ramp[:, None], changes.reached, jnp).T
+    rolled = iv.rollout(day, changes.start, changes.ramp[:, None], changes.reached, jnp, changes.end[:, None]).T
     effects = iv.kind_effects(p, jnp)[changes.kind] * changes.dose[:, None]  # [C, L]
     strength = (rolled * state.use.adoption)[:n, :, None] * effects  # [N, C, L]
     combined = 1.0 - jnp.prod(1.0 - jnp.minimum(strength[..., :shares], 1.0), axis=1)

@@ -5,7 +5,8 @@ import pytest
 
 from abm.interventions import KINDS, Intervention, InterventionError, approve, as_set, rollout, yearly_cost
 from abm.layout import make_layout
-from abm.parameters import NAMES
+from abm.parameters import NAMES, Parameters
+from abm.population import simulate
 
 LAYOUT = make_layout(10, 5)
 
@@ -39,6 +40,24 @@ def test_a_staged_go_live_reaches_one_pod_after_the_other_and_ramps_up():
     assert set(first) == {14.0} and set(second) == {35.0}
     share = [rollout(day, 14.0, 10.0, 1.0, np) for day in (13, 14, 18, 23, 40)]
     assert share == pytest.approx([0.0, 0.1, 0.5, 1.0, 1.0])
+    assert [rollout(day, 14.0, 10.0, 1.0, np, 30.0) for day in (29, 30, 40)] == [1.0, 0.0, 0.0]
+
+
+def test_from_its_end_day_a_change_does_nothing_any_more():
+    runs = [
+        simulate(
+            Parameters(),
+            84,
+            5,
+            [Intervention("template_change", 1.0, start_day=7, ramp_days=1, end_day=end)],
+            layout=LAYOUT,
+        )
+        for end in (7.0, 35.0, float("inf"))
+    ]
+    never, undone, kept = (np.asarray(run.physicians["slots"]).sum(axis=1) for run in runs)
+    assert undone[8] == kept[8] < never[8]
+    np.testing.assert_array_equal(undone[:35], kept[:35])
+    assert undone[36] == never[36] > kept[36]
 
 
 def test_cost_follows_dose_and_reach_and_the_budget_is_kept_in_order():
@@ -60,6 +79,7 @@ def test_cost_follows_dose_and_reach_and_the_budget_is_kept_in_order():
         (lambda: Intervention("scribe", dose=1.5), "scribe: met dose 1.5, expected between 0 and 1"),
         (lambda: Intervention("scribe", dose=float("nan")), "scribe: met dose nan"),
         (lambda: Intervention("scribe", start_day=-1), "scribe: met start_day -1, expected 0 to 36500 days"),
+        (lambda: Intervention("scribe", end_day=float("nan")), "scribe: met end_day nan, expected 0 or more days"),
         (lambda: as_set([Intervention("scribe", pods=(2,))], LAYOUT), r"met pods (2,), expected numbers from 0 to 1"),
         (lambda: as_set([Intervention("scribe", physicians=(10,))], LAYOUT), r"physicians (10,), expected numbers"),
     ],

@@ -18,14 +18,14 @@ YEAR = 364
 RESTLESS = Parameters().replace(leaving_per_year=0.4, staff_leaving_per_year=0.6, hire_days=40.0, absence_per_day=0.05)
 CHANGES = [
     Intervention("ai_scribe", 0.8, start_day=30, stagger_days=7),
-    Intervention("inbox_pooling", 1.0, start_day=100, ramp_days=30),
+    Intervention("inbox_pooling", 1.0, start_day=100, ramp_days=30, end_day=200),
 ]
 ALL_LEVERS = [
     Intervention("scribe", 0.5, start_day=10, pods=(0,)),
-    Intervention("team_documentation", 1.0, start_day=20),
+    Intervention("team_documentation", 1.0, start_day=20, end_day=90),
     Intervention("extra_medical_assistant", 1.5, start_day=5),
     Intervention("template_change", 1.0, start_day=15),
-    Intervention("protected_time", 1.0, start_day=25),
+    Intervention("protected_time", 1.0, start_day=25, end_day=60),
     Intervention("panel_reduction", 0.5, start_day=12),
     Intervention("part_time", 1.0, start_day=40, pods=(1,)),
     Intervention("float_physician", 1.0, start_day=2),
