@@ -16,15 +16,14 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from calibration.sources.base import Batch, Refused, SourceError
+from calibration.sources.base import Refused, SourceError
 from calibration.sources.days import Calendar, Wrong
 from calibration.sources.extracts import Options
-from calibration.sources.files import modified_at, open_regular
 from calibration.sources.occurrences import all_occurrences
-from calibration.sources.points import Point, to_batches
+from calibration.sources.point_files import PointFile
+from calibration.sources.points import Point
 from calibration.sources.shifts import (
     LONGEST_SHIFT,
     LONGEST_SPAN,
@@ -41,35 +40,15 @@ CATEGORIES = {"absence": "absence", "absent": "absence", "sick": "absence", "lea
 BACK = {"absence": "present", "vacancy": "employed"}  # what is so on the other days
 
 
-class CalendarSource:
+class CalendarSource(PointFile):
     """An iCalendar file; the offset of a refused event is its number in the file from 1."""
 
     kind = "icalendar"
 
-    def __init__(self, path: str | Path, options: Options) -> None:
-        self.path, self.options = Path(path), options
-        self.name = self.path.name.encode("utf-8", "replace").decode()
-        self.length: int | None = None
-
-    @property
-    def description(self) -> Mapping[str, Any]:
-        """See `calibration.sources.base.Source`."""
-        return {}
-
-    def batches(self, checkpoint: str | None = None) -> Iterator[Batch]:
-        """See `calibration.sources.base.Source`."""
-        if self.options.timezone is None:
-            raise SourceError(f"{self.name}: met no time zone, expected the clinic's (--timezone): shifts are split by "
-                              "its days")  # fmt: skip
-        with open_regular(self.path, inside=self.options.inside) as file:
-            received_at = self.options.received_at or modified_at(file)
-            text = file.read(LARGEST_FILE + 1)
+    def _points(self, file: BinaryIO, calendar: Calendar, received_at: dt.datetime) -> Iterator[Point | Refused]:
+        text = file.read(LARGEST_FILE + 1)
         if len(text) > LARGEST_FILE:
             raise SourceError(f"{self.name}: met more than {LARGEST_FILE:,} bytes, expected a calendar of shifts")
-        yield from to_batches(self._points(text, received_at), self.options.pseudonyms)
-
-    def _points(self, text: bytes, received_at: dt.datetime) -> Iterator[Point | Refused]:
-        calendar = Calendar(self.options.timezone)
         entries: dict[str, dict[str, list[Interval]]] = defaultdict(lambda: defaultdict(list))
         for component in _parse(text, self.name):
             owner = component.get("NAME") or component.get("X-WR-CALNAME")

@@ -17,14 +17,14 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from calibration import sources
 from calibration.sources.base import Batch, Source, SourceError, empty_table
 from calibration.sources.extracts import Options
-from calibration.sources.folders import files_within, relative_name
+from calibration.sources.folders import Named, files_within, relative_name
 
 SETTLE_SECONDS = 2.0  # without a change: then a file is complete (assumed: nobody pauses longer while writing)
 PATIENCE_SECONDS = 15.0  # without following: for which a file may go on changing (assumed)
@@ -34,21 +34,12 @@ Signature = tuple[int, int, int]  # size, modification and change times in nanos
 _log = logging.getLogger(__name__)
 
 
-class DroppedFile:
+class DroppedFile(Named):
     """A file of a drop folder as a source whose checkpoint says whether it is done."""
 
     def __init__(self, source: Source, name: str, signature: Signature) -> None:
-        self._source, self.name, self.kind, self._signature = source, name, source.kind, signature
-
-    @property
-    def length(self) -> int | None:
-        """See `calibration.sources.base.Source`."""
-        return self._source.length
-
-    @property
-    def description(self) -> Mapping[str, Any]:
-        """See `calibration.sources.base.Source`."""
-        return self._source.description
+        super().__init__(source, name)
+        self._signature = signature
 
     def is_done(self, checkpoint: str | None) -> bool:
         """Whether the log holds the whole file as it is now."""
@@ -61,7 +52,7 @@ class DroppedFile:
             return
         inner = _state(checkpoint).get("within")
         position = 0
-        for batch in self._source.batches(inner if isinstance(inner, str) else None):
+        for batch in super().batches(inner if isinstance(inner, str) else None):
             inner, position = batch.checkpoint or inner, batch.position
             yield dataclasses.replace(batch, checkpoint=self._checkpoint(inner, done=False))
         yield Batch(empty_table(), checkpoint=self._checkpoint(inner, done=True), position=position)

@@ -16,19 +16,19 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from calibration.pseudonyms import at_the_door
-from calibration.sources.base import Batch, Refused, Source, SourceError
+from calibration.sources.base import Refused, Source, SourceError
 from calibration.sources.csv_rows import csv_rows
 from calibration.sources.days import Calendar, Wrong
 from calibration.sources.extracts import Options
-from calibration.sources.files import modified_at, open_regular
 from calibration.sources.folders import files_within
 from calibration.sources.json_records import Record, json_records
-from calibration.sources.points import Point, number, to_batches
+from calibration.sources.point_files import PointFile
+from calibration.sources.points import Point, number
 from calibration.sources.times import TimeReading, read_times, shown
 
 Value = tuple[str, float, dt.datetime, str]  # measure, value, the day's stamp, part
@@ -88,32 +88,20 @@ _READERS: tuple[tuple[re.Pattern[str], Callable[[Record, Calendar], Value | None
 )
 
 
-class FitbitFile:
+class FitbitFile(PointFile):
     """One file of one person's export; the offset of a record is its number in the file from 1."""
 
     kind = "fitbit"
 
     def __init__(self, path: Path, person: str, options: Options) -> None:
-        self.path, self.person, self.options = path, person, options
         renamed = at_the_door([person], options.pseudonyms, keep=options.pseudonyms is None)[person]
-        self.name = f"{renamed or 'somebody'}/{path.name}"
-        self.length: int | None = None
+        super().__init__(path, options, f"{renamed or 'somebody'}/{path.name}")
+        self.person = person
         self._read = next((read for pattern, read in _READERS if pattern.fullmatch(path.name)), None)
 
-    @property
-    def description(self) -> Mapping[str, Any]:
-        """See `calibration.sources.base.Source`."""
-        return {}
-
-    def batches(self, checkpoint: str | None = None) -> Iterator[Batch]:
-        """See `calibration.sources.base.Source`."""
-        with open_regular(self.path, inside=self.options.inside) as file:
-            yield from to_batches(self._records(file), self.options.pseudonyms)
-
-    def _records(self, file: BinaryIO) -> Iterator[Point | Refused]:
-        received_at = self.options.received_at or modified_at(file)
+    def _points(self, file: BinaryIO, calendar: Calendar, received_at: dt.datetime) -> Iterator[Point | Refused]:
         totals: dict[tuple[str, dt.datetime, str], tuple[float, int]] = {}
-        for offset, value in self._values(file):
+        for offset, value in self._values(file, calendar):
             if isinstance(value, Refused):
                 yield value
             elif value[0] != "steps":
@@ -126,9 +114,8 @@ class FitbitFile:
         for (measure, day, part), (amount, first) in totals.items():
             yield Point(self.person, measure, amount, day, received_at, first, part)
 
-    def _values(self, file: BinaryIO) -> Iterator[tuple[int, Value | Refused]]:
+    def _values(self, file: BinaryIO, calendar: Calendar) -> Iterator[tuple[int, Value | Refused]]:
         assert self._read is not None
-        calendar = Calendar(self.options.timezone)
         records = csv_rows(file, self.name, HRV_COLUMNS) if self._read is _variability else json_records(file)
         for offset, record in records:
             try:

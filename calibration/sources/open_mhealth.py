@@ -18,18 +18,17 @@ rates of a day the one made last counts. Other points are left out and counted i
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
-from calibration.sources.base import Batch, Refused, SourceError
+from calibration.sources.base import Refused
 from calibration.sources.days import Calendar, Wrong
 from calibration.sources.extracts import Options
-from calibration.sources.files import modified_at, open_regular
 from calibration.sources.folders import Folder
 from calibration.sources.json_records import json_records
-from calibration.sources.points import Point, Skip, in_unit_of, number, to_batches
+from calibration.sources.point_files import PointFile
+from calibration.sources.points import Point, Skip, in_unit_of, number
 
 WHOLE_DAY = dt.timedelta(hours=23)  # a day is at least so long, when the clocks go forward
 SLEEP = ("total_sleep_time", "sleep_duration")
@@ -147,34 +146,12 @@ def _frame(body: Mapping[str, Any], calendar: Calendar) -> Frame:
     return Frame(start, end, whole=end - start >= WHOLE_DAY)
 
 
-class OpenMHealthSource:
+class OpenMHealthSource(PointFile):
     """A file of data points; the offset of a point is its line, or its number in the array from 1."""
 
     kind = "open-mhealth"
 
-    def __init__(self, path: str | Path, options: Options) -> None:
-        self.path, self.options = Path(path), options
-        self.name = self.path.name.encode("utf-8", "replace").decode()
-        self.length: int | None = None
-        self._left_out: Counter[str] = Counter()
-
-    @property
-    def description(self) -> Mapping[str, Any]:
-        """How many points were left out, by reason."""
-        return {"left out": dict(sorted(self._left_out.items()))}
-
-    def batches(self, checkpoint: str | None = None) -> Iterator[Batch]:
-        """See `calibration.sources.base.Source`."""
-        if self.options.timezone is None:
-            raise SourceError(f"{self.name}: met no time zone, expected the clinic's (--timezone): which day a night "
-                              "belongs to depends on it")  # fmt: skip
-        self._left_out.clear()
-        with open_regular(self.path, inside=self.options.inside) as file:
-            yield from to_batches(self._records(file), self.options.pseudonyms)
-
-    def _records(self, file: Any) -> Iterator[Point | Refused]:
-        received_at = self.options.received_at or modified_at(file)
-        calendar = Calendar(self.options.timezone)
+    def _points(self, file: BinaryIO, calendar: Calendar, received_at: dt.datetime) -> Iterator[Point | Refused]:
         for offset, record in json_records(file):
             if isinstance(record, str):
                 yield Refused(offset, record)
@@ -182,7 +159,7 @@ class OpenMHealthSource:
             try:
                 yield read_point(record, calendar, offset, received_at)
             except Skip as reason:
-                self._left_out[str(reason)] += 1
+                self.left_out[str(reason)] += 1
             except Wrong as error:
                 yield Refused(offset, str(error), stream="wearable")
 

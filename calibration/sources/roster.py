@@ -16,17 +16,15 @@ like any other: `clinictwin map` proposes a mapping.
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
-from calibration.sources.base import Batch, Refused, SourceError
+from calibration.sources.base import Refused
 from calibration.sources.csv_rows import csv_rows
 from calibration.sources.days import Calendar, Wrong
 from calibration.sources.extracts import Options
-from calibration.sources.files import modified_at, open_regular
-from calibration.sources.points import Point, to_batches
+from calibration.sources.point_files import PointFile
+from calibration.sources.points import Point
 from calibration.sources.shifts import LONGEST_SHIFT, LONGEST_SPAN, STATES, check_span, days_within, minutes_by_day
 
 COLUMNS = ("who", "start", "end", "kind")
@@ -34,37 +32,13 @@ KINDS = ("shift", "cancelled", *STATES)
 DATE_CHARACTERS = 10  # of a date without a time
 
 
-class RosterSource:
+class RosterSource(PointFile):
     """A roster file; the offset of an entry is its number from 1."""
 
     kind = "roster"
 
-    def __init__(self, path: str | Path, options: Options) -> None:
-        self.path, self.options = Path(path), options
-        self.name = self.path.name.encode("utf-8", "replace").decode()
-        self.length: int | None = None
-        self._left_out: Counter[str] = Counter()
-
-    @property
-    def description(self) -> Mapping[str, Any]:
-        """How many days were left out since they were still to come."""
-        return {"columns": list(COLUMNS), "left out": dict(self._left_out)}
-
-    def batches(self, checkpoint: str | None = None) -> Iterator[Batch]:
-        """See `calibration.sources.base.Source`."""
-        if self.options.timezone is None:
-            raise SourceError(f"{self.name}: met no time zone, expected the clinic's (--timezone): shifts are split by "
-                              "its days")  # fmt: skip
-        self._left_out.clear()
-        with open_regular(self.path, inside=self.options.inside) as file:
-            received_at = self.options.received_at or modified_at(file)
-            calendar = Calendar(self.options.timezone)
-            records = csv_rows(file, self.name, COLUMNS)
-            yield from to_batches(self._points(records, calendar, received_at), self.options.pseudonyms)
-
-    def _points(self, records: Iterator[tuple[int, dict[str, str] | str]], calendar: Calendar,
-                received_at: dt.datetime) -> Iterator[Point | Refused]:  # fmt: skip
-        for offset, record in records:
+    def _points(self, file: BinaryIO, calendar: Calendar, received_at: dt.datetime) -> Iterator[Point | Refused]:
+        for offset, record in csv_rows(file, self.name, COLUMNS):
             try:
                 if isinstance(record, str):
                     raise Wrong(record)
@@ -73,7 +47,7 @@ class RosterSource:
                 yield Refused(offset, str(error), stream="roster")
                 continue
             begun = [point for point in points if point.day <= received_at]
-            self._left_out["days to come"] += len(points) - len(begun)
+            self.left_out["days to come"] += len(points) - len(begun)
             yield from begun
 
 
