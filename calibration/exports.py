@@ -18,7 +18,7 @@ def write_csv(table: pd.DataFrame, path: str | Path) -> None:
     for position, column in enumerate(safe.columns):
         if not pd.api.types.is_numeric_dtype(table.iloc[:, position]):
             safe[column] = table.iloc[:, position].map(as_text).to_numpy()
-    safe.to_csv(path, index=False)
+    safe.to_csv(path, index=False, lineterminator="\n")
 
 
 def as_text(value: Any) -> Any:

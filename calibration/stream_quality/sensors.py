@@ -68,7 +68,8 @@ def _repeating(table: pd.DataFrame) -> Iterator[Failure]:
             series = by_day.iloc[:, column]
             there = series.notna().to_numpy()
             runs = pd.Series(in_run[there, column], index=series.index[there])
-            yield from _runs(str(who), measure, series[there], runs)
+            if in_run[there, column].any():
+                yield from _runs(str(who), measure, series[there], runs)
             yield from _at_the_end(str(who), measure, series[there][~runs.to_numpy(bool)])
 
 

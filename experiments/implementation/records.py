@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from calibration.exports import FORMULA_STARTS, write_csv
 from experiments.implementation.frames import ImplementationError
 
 LARGEST_FILE_BYTES = 50_000_000
 LARGEST_CELL = 100_000  # characters
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # which spreadsheets would compute
 
 
 class Record(dict[str, str]):
@@ -105,8 +105,5 @@ def check_unique(records: Iterable[Record], name: str) -> None:
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:
     """Write a table as CSV; a text that a spreadsheet would compute as a formula gets a quote before it."""
-    safe = frame.copy()
-    for name in safe.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in safe.dtypes]]:
-        safe[name] = ["'" + v if isinstance(v, str) and v.startswith(FORMULA_STARTS) else v for v in safe[name]]
     path.parent.mkdir(parents=True, exist_ok=True)
-    safe.to_csv(path, index=False, lineterminator="\n")
+    write_csv(frame, path)
