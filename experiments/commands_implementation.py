@@ -23,6 +23,14 @@ OwnThemes = Annotated[
 ]
 
 
+Replicates = Annotated[int, typer.Option(min=2, help="Simulated years of each scenario.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Do not say what is being simulated.")]
+ParametersFile = Annotated[
+    Path | None, typer.Option("--parameters", help="YAML file with the parameters that differ from the defaults.")
+]
+
+
 def register(app: typer.Typer, refusing: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
     """Add the commands to the command line; ``refusing`` turns refusals into messages."""
     cfir = typer.Typer(no_args_is_help=True, help="Frames, interview guides, coded interviews, comparison of sources.")
@@ -36,6 +44,15 @@ def register(app: typer.Typer, refusing: Callable[[Callable[..., Any]], Callable
     ):
         cfir.command(name)(refusing(command))
     app.add_typer(cfir, name="cfir")
+    challenges = typer.Typer(no_args_is_help=True, help="What the paper's challenges do to a simulated clinic.")
+    for name, command in (
+        ("list", list_challenges),
+        ("impact", impact),
+        ("answers", answers),
+        ("readiness", readiness),
+    ):
+        challenges.command(name)(refusing(command))
+    app.add_typer(challenges, name="challenges")
 
 
 def _show(title: str, columns: tuple[str, ...], rows: Any) -> None:
@@ -154,3 +171,83 @@ def compare(
     for words in comparing.sentences(found):
         out.print(escape(words))
     out.print(f"comparison: {escape(str(write_comparison(found, out_dir)))}")
+
+
+def list_challenges(
+    theme: Annotated[str, typer.Option(help="Only those of this theme.")] = "",
+    why: Annotated[bool, typer.Option("--why", help="What each does in the model, in a sentence.")] = False,
+) -> None:
+    """The challenges: theme, who knows of each, CFIR construct, and whether the model can weigh it."""
+    from abm.spelling import nearest
+    from experiments.implementation.catalogue import THEMES
+    from experiments.implementation.mechanisms import mechanisms
+
+    if theme and theme not in THEMES:
+        raise ValueError(f"--theme: met {theme!r}{nearest(theme, THEMES)} (there are {', '.join(THEMES)})")
+    rows = [(key, one) for key, one in mechanisms().items() if not theme or one.challenge.theme == theme]
+    if why:
+        for _, one in rows:
+            out.print(escape(one.sentence))
+        return
+    _show(
+        f"{len(rows)} challenges",
+        ("challenge", "theme", "known", "construct", "mapped"),
+        [
+            (k, m.challenge.theme, m.challenge.community, m.challenge.construct, "yes" if m.mapped else "no")
+            for k, m in rows
+        ],
+    )
+
+
+def _clinics(parameters_file: Path | None, replicates: int, seed: int) -> Any:
+    from abm.parameters import Parameters, load
+    from experiments.compilation import use_compilation_cache
+    from experiments.implementation.impact_runs import Clinics
+
+    use_compilation_cache()
+    return Clinics(Parameters() if parameters_file is None else load(parameters_file), replicates=replicates, seed=seed)
+
+
+def impact(
+    out_dir: OutFolder,
+    replicates: Replicates = 12,
+    seed: Seed = 0,
+    pairs: Annotated[int, typer.Option(min=0, max=20, help="Challenges, the highest-ranked, to try two by two.")] = 8,
+    parameters_file: ParametersFile = None,
+    quiet: Quiet = False,
+) -> None:
+    """Simulate what each challenge costs of the burnout reduction that the twin's programme promises (minutes)."""
+    from experiments.implementation.impact import top
+    from experiments.implementation.impact_report import write_impact
+
+    told = (lambda _: None) if quiet else (lambda words: out.print(f"simulating {words}"))
+    page, found = write_impact(_clinics(parameters_file, replicates, seed), out_dir, pairs, told)
+    for words in top(found.ranking):
+        out.print(escape(words))
+    out.print(f"impact: {escape(str(page))}")
+
+
+def answers(
+    out_file: Annotated[Path, typer.Option("--out", help="YAML file to write.")] = Path("answers.yaml"),
+) -> None:
+    """A form to rate CFIR's constructs in your clinic, for `challenges readiness`."""
+    from experiments.implementation.readiness import form
+
+    with out_file.open("x", encoding="utf-8") as target:
+        target.write(form())
+    out.print(f"form: {escape(str(out_file))}")
+
+
+def readiness(
+    file: Annotated[Path, typer.Argument(help="Ratings of constructs and challenges, -2 to 2, as YAML.")],
+    out_dir: OutFolder,
+    replicates: Replicates = 8,
+    seed: Seed = 0,
+    parameters_file: ParametersFile = None,
+) -> None:
+    """Which challenges matter in your clinic, in which order to act, and which strategy pays (a minute or two)."""
+    from experiments.implementation.readiness import read_answers, write_readiness
+
+    rated = read_answers(file)
+    page = write_readiness(rated, _clinics(parameters_file, replicates, seed), out_dir)
+    out.print(f"readiness: {escape(str(page))}")
