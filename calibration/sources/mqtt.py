@@ -35,9 +35,10 @@ from calibration.sources.extracts import Options
 from calibration.sources.json_records import Record, json_object
 from calibration.sources.mapped import Reading
 from calibration.sources.mapping import OBSERVATION_TABLE
+from calibration.sources.met import Met
 from calibration.sources.mqtt_address import Address, read_address
 from calibration.sources.ndjson import column_of
-from calibration.sources.open_mhealth import is_point, read_point
+from calibration.sources.open_mhealth import is_point, note_look, read_point
 from calibration.sources.points import Point, Skip, to_batch
 
 IN_FLIGHT = 1000  # messages taken and not acknowledged; also the largest batch
@@ -75,6 +76,7 @@ class MqttSource:
         self.most_queued = 0
         self._stop: threading.Event | None = None
         self._left_out: Counter[str] = Counter()
+        self._met = Met()
 
     def follow(self, stop: threading.Event) -> None:
         """See `calibration.sources.live.Live`."""
@@ -82,8 +84,8 @@ class MqttSource:
 
     @property
     def description(self) -> Mapping[str, Any]:
-        """How many points were left out, by reason."""
-        return {"left out": dict(sorted(self._left_out.items()))}
+        """How many points were left out, by reason; units and schemas by measure."""
+        return self._met.describe({"left out": dict(sorted(self._left_out.items()))})
 
     def batches(self, checkpoint: str | None = None) -> Iterator[Batch]:
         """See `calibration.sources.base.Source`; where to go on is the broker's knowledge."""
@@ -117,6 +119,7 @@ class MqttSource:
                 record = _record(message)
                 if is_point(record):
                     points.append(read_point(record, calendar, offset, None))
+                    note_look(record, points[-1].measure, self._met)
                 else:
                     observations.append(_observation(record))
                     offsets.append(offset)

@@ -27,11 +27,13 @@ from calibration.sources.days import Calendar, Wrong
 from calibration.sources.extracts import Options
 from calibration.sources.folders import Folder
 from calibration.sources.json_records import json_records
+from calibration.sources.met import Met
 from calibration.sources.point_files import PointFile
 from calibration.sources.points import Point, Skip, in_unit_of, number
 
 WHOLE_DAY = dt.timedelta(hours=23)  # a day is at least so long, when the clocks go forward
 SLEEP = ("total_sleep_time", "sleep_duration")
+QUANTITIES = (*SLEEP, "heart_rate", "heart_rate_variability", "step_count")
 AT_REST = ("at rest", "during sleep", "on waking")
 RELATIONS = ("temporal_relationship_to_physical_activity", "temporal_relationship_to_sleep")
 LEVELS = (None, "average", "median", "minimum")  # descriptive statistics that can stand for a resting level
@@ -146,6 +148,18 @@ def _frame(body: Mapping[str, Any], calendar: Calendar) -> Frame:
     return Frame(start, end, whole=end - start >= WHOLE_DAY)
 
 
+def note_look(record: Mapping[str, Any], measure: str, met: Met) -> None:
+    """Note the unit and the schema of a point that was read, so that a change of them shows."""
+    header, body = record["header"], record["body"]
+    quantity: Mapping[str, Any] = next((body[name] for name in QUANTITIES if isinstance(body.get(name), dict)), {})
+    schema = header.get("schema_id")
+    if isinstance(schema, dict):
+        schema = "/".join(str(schema.get(key, "")) for key in ("namespace", "name", "version"))
+    for note, text in ((met.units, quantity.get("unit")), (met.codes, schema)):
+        if isinstance(text, str):
+            note([(measure, text)])
+
+
 class OpenMHealthSource(PointFile):
     """A file of data points; the offset of a point is its line, or its number in the array from 1."""
 
@@ -157,7 +171,9 @@ class OpenMHealthSource(PointFile):
                 yield Refused(offset, record)
                 continue
             try:
-                yield read_point(record, calendar, offset, received_at)
+                point = read_point(record, calendar, offset, received_at)
+                note_look(record, point.measure, self.met)
+                yield point
             except Skip as reason:
                 self.left_out[str(reason)] += 1
             except Wrong as error:

@@ -12,6 +12,7 @@ from calibration.sources.base import Batch, Refused, SourceError
 from calibration.sources.days import Calendar
 from calibration.sources.extracts import Options
 from calibration.sources.files import modified_at, open_regular
+from calibration.sources.met import Met
 from calibration.sources.points import Point, to_batches
 
 
@@ -28,18 +29,19 @@ class PointFile:
         self.name = name or self.path.name.encode("utf-8", "replace").decode()
         self.length: int | None = None
         self.left_out: Counter[str] = Counter()
+        self.met = Met()
 
     @property
     def description(self) -> Mapping[str, Any]:
-        """How many records were left out, by reason."""
-        return {"left out": dict(sorted(self.left_out.items()))}
+        """How many records were left out, by reason; units and schemas by measure, where records say them."""
+        return self.met.describe({"left out": dict(sorted(self.left_out.items()))})
 
     def batches(self, checkpoint: str | None = None) -> Iterator[Batch]:
         """See `calibration.sources.base.Source`. Raises SourceError without the clinic's time zone."""
         if self.options.timezone is None:
             raise SourceError(f"{self.name}: met no time zone, expected the clinic's (--timezone): which day a record "
                               "belongs to depends on it")  # fmt: skip
-        self.left_out.clear()
+        self.left_out, self.met = Counter(), Met()
         with open_regular(self.path, inside=self.options.inside) as file:
             received_at = self.options.received_at or modified_at(file)
             points = self._points(file, Calendar(self.options.timezone), received_at)

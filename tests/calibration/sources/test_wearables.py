@@ -16,6 +16,7 @@ from calibration.sources import Collection, Options, SourceError, open_address
 from calibration.sources.days import Calendar, Wrong
 from calibration.sources.open_mhealth import read_point
 from calibration.sources.points import Point, Skip
+from calibration.stream_quality import drifts_since
 
 KEY = Pseudonyms(bytes(range(32)))
 ZONE = "America/New_York"
@@ -103,6 +104,20 @@ WRONG = {
     "before it was measured": point({"step_count": 1}, made="2024-03-01T00:00:00Z", time_interval=NIGHT),
     "finite number": point({"step_count": 1e999}, time_interval=NIGHT),
 }
+
+
+def test_a_changed_unit_or_schema_shows(tmp_path):
+    path = tmp_path / "points.json"
+    night = json.loads(json.dumps(POINTS[0]))
+    with EventLog(tmp_path / "log") as log:
+        for unit, version in (("min", "1.0"), ("h", "2.0")):
+            night["body"]["total_sleep_time"] = {"value": 6 if unit == "h" else 400, "unit": unit}
+            night["header"]["schema_id"] = {"namespace": "ieee", "name": "sleep-episode", "version": version}
+            path.write_text(json.dumps([night]))
+            log.ingest(open_address(str(path), Options(pseudonyms=KEY, timezone=ZONE)))
+        changes = [d.change for d in drifts_since(log.ingests(), 0)]
+    assert any("unit of 'sleep_minutes' was min, is now h" in change for change in changes)
+    assert any("was ieee/sleep-episode/1.0, is now ieee/sleep-episode/2.0" in change for change in changes)
 
 
 def test_broken_points_cost_only_themselves(tmp_path):
