@@ -41,6 +41,7 @@ def quality(
     from calibration.sources.times import check_zone
     from calibration.stream_quality import assess
     from experiments.quality_report import in_short, privacy, sections, write_quality
+    from experiments.quality_tables import calendar
 
     check_zone(timezone)
     with EventLog(log) as opened:
@@ -52,6 +53,8 @@ def quality(
         out.print(escape(printable(sentence)))
     for part in sections(found, people=people):
         out.print(f"\n[bold]{escape(part.title)}[/]")
+        for line in calendar(found) if part.name == "coverage" else []:
+            out.print(escape(line))
         for table in part.tables:
             _print(out, table)
         if not part.tables:

@@ -15,6 +15,8 @@ from calibration.stream_quality.outliers import IMPOSSIBLE
 from experiments.report_tables import Cell, Table
 
 MOST_ROWS = 40  # of a table in print; its CSV file has all
+CALENDAR_CHARACTERS = 100  # of a line
+MARKS, FEW_MARK = " ░▒▓█", "?"
 DAY_HOURS, HOUR_MINUTES = 24, 60
 
 
@@ -40,6 +42,31 @@ def coverage(quality: Quality) -> Table:
     note = (f"Calendar days in {quality.timezone}. A gap is longer than a weekend and than three usual intervals of a "
             "person's days with observations; absence is not told apart from a silent source.")  # fmt: skip
     return Table("Coverage and gaps by stream", columns, rows, "streams", note)
+
+
+def calendar(quality: Quality) -> list[str]:
+    """The coverage calendar in characters, a line a stream: the fuller, the more of its people were observed."""
+    days = quality.covered.shape[1]
+    if not days:
+        return []
+    step = -(-days // CALENDAR_CHARACTERS)
+    width = max(len(str(stream)) for stream in quality.covered.index)
+    lines = []
+    for stream, people in quality.covered.iterrows():
+        number = people.astype("Float64").to_numpy(dtype=float, na_value=np.nan)
+        share = number / max(1.0, np.nanmax(number, initial=0.0))
+        marks = [_mark(share[start : start + step]) for start in range(0, days, step)]
+        lines.append(f"{stream!s:{width}} {''.join(marks)}")
+    each = "a day" if step == 1 else f"{step} days"
+    few = f", {FEW_MARK} fewer than {quality.smallest_cell} people" if any(FEW_MARK in line for line in lines) else ""
+    return [*lines, f"{'':{width}} from {_day(quality.first_day)}, {each} a character{few}"]
+
+
+def _mark(share: np.ndarray) -> str:
+    """Days of one character: their mean share of people."""
+    if np.isnan(share).all() or (np.isnan(share).any() and np.nansum(share) == 0):
+        return FEW_MARK
+    return MARKS[int(np.ceil(np.nanmean(share) * (len(MARKS) - 1)))]
 
 
 def deliveries(quality: Quality) -> Table:

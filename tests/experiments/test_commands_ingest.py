@@ -1,25 +1,8 @@
 """`clinictwin map`, `ingest` and `dead-letters`, one after another, as a person would use them."""
 
-import pytest
-from typer.testing import CliRunner
-
 from calibration.event_log import EventLog
-from experiments.cli import app
 
 EXTRACT = "npi,day,sleep hours,steps,name\n1,2024-03-01,7.5,5000,Ann Roe\n2,2024-03-01,n/a,4000,Bob Roe\n"
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments, status=0):
-        result = CliRunner().invoke(app, [str(a) for a in arguments])
-        assert result.exit_code == status, result.output
-        return result.output
-
-    return run
 
 
 def test_from_an_extract_to_a_log(run, tmp_path):

@@ -4,12 +4,10 @@ import re
 
 import pandas as pd
 import pytest
-from typer.testing import CliRunner
 
 from calibration.event_log import EventLog
 from calibration.exports import write_csv
 from calibration.observations import COLUMNS
-from experiments.cli import app
 
 HEADER = ",".join(COLUMNS)
 
@@ -18,19 +16,6 @@ def rows(who, days, value=5000, measure="steps", unit="1", stream="wearable"):
     """Observations of successive days, each received an hour later."""
     return [f"{who},{stream},{measure},{day:%Y-%m-%d}T06:30:00Z,{day:%Y-%m-%d}T07:30:00Z,{value + 10 * i},{unit},good"
             for i, day in enumerate(pd.date_range("2024-03-01", periods=days))]  # fmt: skip
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def run(*arguments, status=0):
-        result = CliRunner().invoke(app, [str(a) for a in arguments])
-        assert result.exit_code == status, result.output
-        return result.output
-
-    return run
 
 
 @pytest.fixture
@@ -59,6 +44,7 @@ def test_what_is_wrong_is_said_with_who_and_since_when(run, log, tmp_path):
     wrong = rows("physician-008", 1, value=900_000)
     output = run("quality", log(*people, *dead, *stuck, *wrong), "--out", "report")
     assert "1 refused records wait" in output
+    assert re.search(r"wearable [░▒▓█]{40}\n", output)
     assert re.search(r"physician-006 .* dead .* 2024-03-13", output)
     assert re.search(r"physician-007 .* stuck .* 2024-03-01", output)
     assert "value: met … of steps, expected … to …" in output
@@ -75,6 +61,7 @@ def test_without_people_nobody_is_named_and_few_are_not_counted(run, log, tmp_pa
     everything = output + page_of(tmp_path / "report")
     everything += "".join(file.read_text() for file in (tmp_path / "report" / "tables").iterdir())
     assert "physician-" not in everything and "fewer than 5" in output
+    assert "wearable ████" in output
     assert not (tmp_path / "report" / "tables" / "failures.csv").exists()
     assert "fewer than" not in run("quality", "clinic.log", "--no-people", "--min-cell", "1").split("It holds")[0]
     faults = pd.read_csv(tmp_path / "report" / "tables" / "faults.csv")
