@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from experiments.figures import house_style
-from experiments.implementation import catalogue
+from experiments.implementation import catalogue, crosswalk
 from experiments.implementation import comparison_figures as figures
 from experiments.implementation.comparison import Comparison, sentences
 from experiments.implementation.pages import Part, write_page
@@ -71,6 +71,21 @@ def write_catalogue(folder: Path) -> Path:
     lead = [f"Source: {catalogue.PAPER}.", catalogue.missed_by_cfir()]
     parts = [
         Part("Counts", tables=tables),
+        Part(
+            "The same challenges in other frames",
+            [
+                "Named challenges that each frame has a place for. For CFIR 2.0 it is what the interviews found; for "
+                "the others, our coding by their definitions, which nobody has tried in interviews."
+            ],
+            tables=[
+                (
+                    "frames",
+                    "Challenges covered by theme and frame.",
+                    crosswalk.covered().rename_axis("theme").reset_index(),
+                ),
+                ("crosswalk", "Code of every challenge in every frame.", crosswalk.table()),
+            ],
+        ),
         Part("What does not add up, and what is ours", items=catalogue.notes()),
         Part("The catalogue", tables=[("catalogue", "Every challenge.", catalogue.table())]),
     ]
