@@ -128,8 +128,10 @@ def code(
     from experiments.implementation.study import read_excerpts, write_study
 
     chosen = load_frame(frame)
-    excerpts = read_excerpts(files, chosen, theme or THEMES)
-    page = write_study(excerpts, chosen, out_dir, None if merge is None else read_decisions(merge), with_names)
+    excerpts, notes = read_excerpts(files, chosen, theme or THEMES)
+    page = write_study(excerpts, chosen, out_dir, None if merge is None else read_decisions(merge), with_names, notes)
+    for words in notes:
+        out.print(escape(words))
     out.print(f"study: {escape(str(page))}")
     if merge is None:
         out.print(f"decide every row of {escape(str(out_dir / 'merge.csv'))}, then run again with --merge")

@@ -158,14 +158,14 @@ def assess(clinics: Clinics, most_paired: int = MOST_PAIRED, told: Told = lambda
 
 
 def one_by_one(clinics: Clinics, strengths: Strengths) -> pd.DataFrame:
-    """What solving each challenge alone buys back while the others stay: points of burnout risk with intervals, the
-    most first."""
+    """What solving each challenge alone buys back while the others stay: points of burnout risk over the first year
+    with intervals, the most first. Of a standing challenge that includes the harm it does without the programme."""
     there = {key: s for key, s in strengths.items() if s > 0}
     solved = [Scenario.of({k: s for k, s in there.items() if k != key}) for key in there]
-    values = clinics.reduction([Scenario.of(there), *solved]).mean(axis=-1)
+    risk = clinics.risk([Scenario.of(there), *solved]).mean(axis=-1)
     rows = []
-    for (key, strength), reduction in zip(there.items(), values[1:], strict=True):
-        gain = estimate(reduction - values[0])
+    for (key, strength), left in zip(there.items(), risk[1:], strict=True):
+        gain = estimate(risk[0] - left)
         one = mapped()[key].challenge
         rows.append((key, one.label, one.theme, one.construct, strength, *map(float, gain[:3])))
     columns = ["challenge", "label", "theme", "construct", "strength", "bought_back", "low", "high"]

@@ -9,7 +9,7 @@ import uuid
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from experiments.implementation.catalogue import THEMES
@@ -19,12 +19,20 @@ from experiments.implementation.records import LARGEST_FILE_BYTES
 
 PROJECT_FILE, SOURCES, INTERNAL = "project.qde", "sources", "internal://"
 CODEBOOK_NAMESPACE = "urn:QDA-XML:codebook:1.0"
+TEXTS = ("TextSource", "Representation")  # a Representation is the text of a PDF
 MOST_MEMBERS = 10_000
 MOST_DEPTH = 50  # of nested codes
 Path_ = tuple[str, ...]  # names of a code and those above it, outermost first
 
 
-def read_project(path: Path, frame: Frame, themes: Iterable[str] = THEMES) -> list[Excerpt]:
+class Project(NamedTuple):
+    """What a project holds; ``left_out``: codings of pictures, sound or pages that are no passages of plain text."""
+
+    excerpts: list[Excerpt]
+    left_out: int
+
+
+def read_project(path: Path, frame: Frame, themes: Iterable[str] = THEMES) -> Project:
     """Coded passages of plain text in a .qdpx project.
 
     A code is placed by the innermost of its name and the names above it that the frame has; an innermost name that the
@@ -33,18 +41,19 @@ def read_project(path: Path, frame: Frame, themes: Iterable[str] = THEMES) -> li
     known = list(themes)
     with _archive(path) as archive:
         root = _parse(_member(archive, path, PROJECT_FILE), f"{path}: {PROJECT_FILE}")
-        users = {e.get("guid"): e.get("name") or "" for e in _all(root, "User")}
+        users = {_guid(e.get("guid")): e.get("name") or "" for e in _all(root, "User")}
         codes = dict(_codes(root, path))
         outside = sorted({" > ".join(names) for names in codes.values() if _place(names, frame) is None})
         found = []
-        for source in _all(root, "TextSource"):
+        for source in (element for element in root.iter() if _tag(element) in TEXTS):
             text = _text_of(source, archive, path)
             for selection in _children(source, "PlainTextSelection"):
                 found += _coded(source, selection, text, codes, users, frame, known, path)
     if not found:
         note = f"; codes outside {frame.name}: {', '.join(outside[:5])}" if outside else ""
         raise ImplementationError(f"{path}: met no coded passage of plain text, expected at least one{note}")
-    return found
+    inside = sum(len(list(_children(e, "Coding"))) for e in _all(root, "PlainTextSelection"))
+    return Project(found, sum(1 for _ in _all(root, "Coding")) - inside)
 
 
 def _coded(
@@ -67,7 +76,7 @@ def _coded(
         raise ImplementationError(f"{where}met a selection from {start} to {end} in a text of {len(text)} characters")
     for coding in _children(selection, "Coding"):
         for reference in _children(coding, "CodeRef"):
-            names = codes.get(reference.get("targetGUID", ""))
+            names = codes.get(_guid(reference.get("targetGUID")))
             if names is None:
                 raise ImplementationError(f"{where}met a coding with a code that the codebook does not have")
             code = _place(names, frame)
@@ -76,7 +85,7 @@ def _coded(
                 continue
             challenge = "" if _known(names[-1], frame) else names[-1]
             theme = next((t for name in names[:-1] for t in themes if t.casefold() == name.casefold()), "")
-            coder = coding.get("creatingUser") or selection.get("creatingUser") or ""
+            coder = _guid(coding.get("creatingUser") or selection.get("creatingUser"))
             yield Excerpt(
                 f"{interview}:{start}-{end}",
                 interview,
@@ -181,6 +190,11 @@ def _tag(element: Element) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
+def _guid(text: str | None) -> str:
+    """An identifier as it compares: tools write them in either case, with braces or without."""
+    return (text or "").strip("{} ").casefold()
+
+
 def _codes(root: Element, path: Path) -> Iterator[tuple[str, Path_]]:
     """(identifier, names from the outermost) of every code."""
 
@@ -189,7 +203,7 @@ def _codes(root: Element, path: Path) -> Iterator[tuple[str, Path_]]:
             raise ImplementationError(f"{path}: met codes nested more than {MOST_DEPTH} deep")
         for child in _children(element, "Code"):
             names = (*above, (child.get("name") or "").strip())
-            yield child.get("guid") or "", names
+            yield _guid(child.get("guid")), names
             yield from below(child, names)
 
     for codes in _all(root, "Codes"):

@@ -64,10 +64,10 @@ def bought_back(clinics: Clinics, strengths: Strengths, chosen: Sequence[Strateg
     interval, and points for each 1,000 USD a physician; the most per cost first."""
     chosen = strategies() if chosen is None else chosen
     scenarios = [Scenario.of(strengths), *(Scenario.of(one.after(strengths), moves=one.moves) for one in chosen)]
-    values = clinics.reduction(scenarios).mean(axis=-1)
+    risk = clinics.risk(scenarios).mean(axis=-1)
     rows = []
-    for one, reduction in zip(chosen, values[1:], strict=True):
-        gain = estimate(reduction - values[0])
+    for one, left in zip(chosen, risk[1:], strict=True):
+        gain = estimate(risk[0] - left)
         thousands = one.usd_per_physician / 1000
         touched = sum(1 for key in one.relieves if strengths.get(key, 0) > 0)
         points = [float(v) for v in gain[:3]]

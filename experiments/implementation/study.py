@@ -23,17 +23,29 @@ from experiments.implementation.records import write_table
 from experiments.implementation.saturation import Saturation, saturation
 
 
-def read_excerpts(paths: Iterable[Path], frame: Frame, themes: Iterable[str] = THEMES) -> Sequence[Excerpt]:
-    """Excerpts of all files (.csv, .qdpx). Raises ImplementationError."""
-    themes, found = list(themes), []
+def read_excerpts(
+    paths: Iterable[Path], frame: Frame, themes: Iterable[str] = THEMES
+) -> tuple[Sequence[Excerpt], list[str]]:
+    """(excerpts of all files, .csv and .qdpx; notes on what was left out). Raises ImplementationError."""
+    themes = list(themes)
+    found: list[Excerpt] = []
+    notes = []
     for path in paths:
         kind = path.suffix.lower()
         if kind not in (".csv", ".qdpx"):
             hint = "; a codebook has no excerpts, see `clinictwin cfir codebook`" if kind == ".qdc" else ""
             raise ImplementationError(f"{path}: met a file of kind {kind!r}, expected .csv or .qdpx{hint}")
-        read = read_csv if kind == ".csv" else refi_qda.read_project
-        found += read(path, frame, themes)
-    return check(found)
+        if kind == ".csv":
+            found += read_csv(path, frame, themes)
+            continue
+        project = refi_qda.read_project(path, frame, themes)
+        found += project.excerpts
+        if project.left_out:
+            notes.append(
+                f"{project.left_out} codings of {path.name} are not of plain text (pictures, sound, pages) and "
+                "were left out."
+            )
+    return check(found), notes
 
 
 def challenge_table(excerpts: Sequence[Excerpt], merges: Mapping[str, str], called: Mapping[str, str]) -> pd.DataFrame:
@@ -68,6 +80,7 @@ def write_study(
     folder: Path,
     merges: Mapping[str, str] | None = None,
     with_names: bool = False,
+    notes: Sequence[str] = (),
 ) -> Path:
     """Everything of a study: `challenges.csv` for the comparison, `merge.csv` to be decided on if no merges are given,
     member-check sheets, agreement and saturation on a page. Returns the page's path.
@@ -100,6 +113,7 @@ def write_study(
         f"{len({e.excerpt for e in excerpts})} excerpts of {len(interviews)} interviews by {len(coders)} coders, "
         f"coded in {frame.name}.",
         enough.sentence,
+        *notes,
     ]
     parts.append(Part("Challenges", tables=[("challenges", "Challenges after de-duplication.", table)]))
     return write_page(folder, "study", "Coded interviews", lead, parts)

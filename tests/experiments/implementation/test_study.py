@@ -116,7 +116,8 @@ def test_similar_labels_are_proposed_and_a_person_decides(tmp_path):
 
 
 def test_a_study_is_written_without_names_unless_asked(coded, tmp_path):
-    excerpts = read_excerpts([coded], CFIR)
+    excerpts, notes = read_excerpts([coded], CFIR)
+    assert not notes
     write_study(excerpts, CFIR, tmp_path / "out")
     files = [p for p in (tmp_path / "out").rglob("*") if p.suffix in (".csv", ".md", ".html")]
     written = re.sub(r"base64,[^\"]*", "", "\n".join(p.read_text(encoding="utf-8") for p in files))
@@ -165,9 +166,16 @@ def project(path, code="c2", xml=PROJECT, **members):
 
 
 def test_a_refi_qda_project_becomes_excerpts(tmp_path):
-    (one,) = read_project(project(tmp_path / "p.qdpx"), CFIR)
+    (one,), left_out = read_project(project(tmp_path / "p.qdpx"), CFIR)
+    assert left_out == 0
     assert one == Excerpt("Interview A:0-9", "Interview A", "Kim", "culture", challenge="Change fatigue",
                           theme="organizational", text="Not again")  # fmt: skip
+    picture = (
+        '<PictureSource guid="s2"><PictureSelection guid="q"><Coding guid="g2"/></PictureSelection></PictureSource>'
+    )
+    more = PROJECT.replace("</Sources>", picture + "</Sources>").replace('guid="c2"', 'guid="{C2}"')
+    again = read_project(project(tmp_path / "more.qdpx", xml=more), CFIR)
+    assert again.excerpts == [one] and again.left_out == 1
     assert ("Blue sky", "") in read_codebook(tmp_path / "p.qdpx", CFIR)
     with pytest.raises(ImplementationError, match="met code 'Blue sky'"):
         read_project(project(tmp_path / "x.qdpx", code="x"), CFIR)
