@@ -123,14 +123,14 @@ class JaxBatches:
         arguments = (*arguments, np.int32(day), days, period_days, self.plan.experiment.recorded)
         with self._first_call:  # one thread compiles, the others wait for it
             if (days, period_days) not in self._called:
-                advanced = jax.block_until_ready(_advance(*arguments))
+                advanced = jax.block_until_ready(advance_clinics(*arguments))
                 self._called.add((days, period_days))
                 return advanced
-        return _advance(*arguments)
+        return advance_clinics(*arguments)
 
 
 @functools.partial(jax.jit, static_argnames=("days", "period_days", "recorded"))
-def _advance(parameters: Parameters, traits: Any, words: Any, changes: InterventionSet, layout: Layout,
+def advance_clinics(parameters: Parameters, traits: Any, words: Any, changes: InterventionSet, layout: Layout,
              states: ClinicState, first_day: Any, days: int, period_days: int,
              recorded: tuple[str, ...]) -> tuple[ClinicState, Any]:  # fmt: skip
     """(states, records by outcome, each [B, periods, N]) after ``days`` more days of B clinics.

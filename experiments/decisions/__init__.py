@@ -16,21 +16,23 @@ An `Advice` holds (points are of 100; every difference is that to doing nothing)
                     title, kind (of `abm.interventions.KINDS`; "" for doing nothing), area ("staffing", "process",
                     "schedule", ""), reach ("clinic", "pod" or "physicians"), who (in words), people (physicians
                     reached), dose, dose_unit, start (date), undo_until (date; None: any time), notice_days (between
-                    undoing it and its end), verdict ("lower", "within noise", "higher", ... of the burnout risk),
-                    reading ("better", "worse", ""), then change, low and high of burnout_risk (points),
+                    undoing it and its end), verdict (of the burnout risk: "lower", "higher", "within noise", "too small
+                    to matter", "same in every replicate"), reading ("better", "worse", ""), then change, low and high of burnout_risk (points),
                     work_outside_work_8 (min per 8 h), third_next_available (days), wait (min), net (thousand USD a
                     year: income minus turnover minus the change's cost), as in burnout_risk, burnout_risk_low,
                     burnout_risk_high; yearly_cost (USD, assumed), likely_low, likely_high (middle 90 % of what this one
                     clinic's burnout risk may do), chance_better (share of the pairs with less risk), drivers, against,
                     undo (sentences). Low and high hold the expected change with 90 %, made wider by the record of past
-                    advice (`advice.trust.widening`); "within noise" says that they hold zero
+                    advice (`advice.trust.widening`); "within noise" says that they hold zero.
+                    For a ledger it holds ramp_days, undo_days, pods and physicians (numbers reached; None: all) as well
 ``advice.effects``  a row a recommendation and measure of `experiments.outcome_groups.MEASURES`: id, aim, measure,
-                    label, unit, level, level_low, level_high, difference, low, high, likely_low, likely_high, verdict,
-                    reading, replicates
-``advice.path``     a row a recommendation, measure (burnout_risk, work_outside_work_8, third_next_available) and four
+                    label, unit, level, level_low, level_high, difference, low, high, likely_low, likely_high,
+                    chance_better, verdict, reading, replicates
+``advice.path``     a row a recommendation, measure (burnout_risk, work_outside_work_8, third_next_available) and two
                     weeks: id, measure, unit, days (after the start, of the middle), date, nothing (level of doing
-                    nothing), nothing_low, nothing_high (middle 90 % of pairs), level, difference, low, high (of the
-                    expected difference), likely_low, likely_high, deviation (of pairs' differences)
+                    nothing), nothing_low, nothing_high (middle 90 % of pairs), drift (of doing nothing since the first
+                    two weeks), drift_deviation, level, difference, low, high (of the expected difference), likely_low,
+                    likely_high, deviation (of pairs' differences)
 ``advice.people``   a row a recommendation and physician: id, who, pod, reached, risk (of doing nothing, %), difference,
                     low, high (points), drivers (from the twin; "" where it tells none)
 ``advice.basis``    a `Basis`: source ("fit" or "twin"), folder, date (the day the advice is from), data (digest of what
@@ -48,7 +50,7 @@ A `Ledger` has:
                       git_revision, hash
 ``ledger.item(id)``   the `Item`: id, state, recommendation (its row of ``advice.table`` as a dict, dates as text),
                       path, effects, people (its rows of those tables as lists of dicts), basis (a dict), history
-                      (its entries, a table as above); raises LedgerError
+                      (its entries, a table as above), start, end, undo_until (dates or None); raises LedgerError
 ``ledger.decide(id, action, *, by, reason="", on=None, seen=None)``  action: "approve", "reject", "enact" or "undo";
                       a name is required, and a reason to reject or undo. ``on`` is the date it counts from (today),
                       ``seen`` the state that the decider saw: if somebody was quicker, a `Conflict` is raised and
@@ -56,10 +58,11 @@ A `Ledger` has:
 ``ledger.verify(head=None)``  the `Seal` (entries, head: the last hash); raises `BrokenChain` naming the first broken
                       link, or that a head noted earlier is not in it
 
-`realised_effects(ledger, observed)`: a row a decision in force or undone, and measure: id, title, measure, unit, days
-(with the decision), forecast, forecast_low, forecast_high, realised, realised_low, realised_high, score (realised minus
+`ledger.all_items()` gives every Item, newest first. `realised_effects(ledger, observed)`: a row a decision that was
+approved, and measure (of ``advice.path``): id, title, measure, unit, days (since its start), forecast, forecast_low, forecast_high, realised, realised_low, realised_high, score (realised minus
 forecast, in standard deviations), verdict ("as forecast", "better than forecast", "worse than forecast", "too early").
-``observed`` is a table of date, measure, value (of the clinic), which `observed_levels(folder)` reads from a twin.
+``observed`` is a table of date, measure, value (of the clinic), which `observed_levels(folder, log)` reads from a twin
+(burnout risk) and its event log (the others; if given).
 """
 
 from __future__ import annotations
@@ -70,15 +73,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from experiments.decisions.advice import Advice, advise
     from experiments.decisions.basis import Basis
+    from experiments.decisions.chain import Seal
     from experiments.decisions.errors import BrokenChain, Conflict, DecisionError, LedgerError
     from experiments.decisions.feedback import interventions_of, observed_levels
-    from experiments.decisions.ledger import Item, Ledger, Seal
+    from experiments.decisions.ledger import Item, Ledger
     from experiments.decisions.realised import realised_effects
     from experiments.decisions.trust import Trust, trust_in
 
 _HOMES = {
     "Advice": "advice", "Basis": "basis", "BrokenChain": "errors", "Conflict": "errors", "DecisionError": "errors",
-    "Item": "ledger", "Ledger": "ledger", "LedgerError": "errors", "Seal": "ledger", "Trust": "trust",
+    "Item": "ledger", "Ledger": "ledger", "LedgerError": "errors", "Seal": "chain", "Trust": "trust",
     "advise": "advice", "interventions_of": "feedback", "observed_levels": "feedback", "realised_effects": "realised",
     "trust_in": "trust",
 }  # fmt: skip
