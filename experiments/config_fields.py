@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from abm.interventions import KIND_NAMES, KINDS
-from abm.parameters import ParameterError, check
+from abm.parameters import ENTRIES, ParameterError, check
 from abm.spelling import nearest
 from experiments.refusals import Located, short
 
@@ -74,8 +74,13 @@ def parameter_value(name: str, value: Any) -> float:
         extra = sorted(str(key) for key in set(value) - {"value", "unit"})
         if extra or "value" not in value:
             raise ParameterError(f"{name}: met keys {short(sorted(map(str, value)))}, expected 'value' and 'unit'")
-        return check(name, value["value"], value.get("unit"))
-    return check(name, value)
+        value, unit = value["value"], value.get("unit")
+    else:
+        unit = None
+    try:
+        return check(name, value, unit)
+    except OverflowError:
+        raise ParameterError(f"{name}: met {short(value)}, expected a number in {ENTRIES[name].unit}") from None
 
 
 def parameter_values(values: Any) -> Any:
@@ -86,7 +91,7 @@ def parameter_values(values: Any) -> Any:
     for name, value in values.items():
         try:
             checked[str(name)] = parameter_value(str(name), value)
-        except (ParameterError, OverflowError) as error:
+        except ParameterError as error:
             raise Located((str(name),), str(error)) from None
     return checked
 

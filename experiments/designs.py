@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, mo
 from abm.interventions import KINDS, Intervention
 from abm.parameters import ENTRIES
 from experiments.config_fields import Count, Part, Quantity, in_dose_unit, known_kind, parameter_value
-from experiments.refusals import Located
+from experiments.refusals import Located, short
 
 MOST_POINTS = 10_000_000
 MOST_TABLE_ROWS = 10_000
@@ -67,7 +67,10 @@ class Axis(Part):
         parameter, kind = info.data.get("parameter"), info.data.get("dose_of")
         if parameter is not None:
             return parameter_value(parameter, value)
-        dose = float(in_dose_unit(kind or "", value))
+        try:
+            dose = float(in_dose_unit(kind or "", value))
+        except (TypeError, OverflowError):
+            raise ValueError(f"met {short(value)}, expected a number") from None
         if kind is not None:
             Intervention(kind, dose)
         return dose

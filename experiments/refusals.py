@@ -28,7 +28,13 @@ def short(value: Any) -> str:
 
 def refuse(error: ValidationError, model: type[BaseModel], source: Source | None) -> ConfigError:
     """All of pydantic's findings as one ConfigError, a line each."""
-    return ConfigError("\n".join(_line(details, model, source) for details in error.errors(include_url=False)))
+    findings = [details for details in error.errors(include_url=False) if not _is_echo(details)]
+    return ConfigError("\n".join(_line(details, model, source) for details in findings))
+
+
+def _is_echo(details: Any) -> bool:
+    """Whether a list is called too short only because its items were refused, which is told already."""
+    return details["type"] == "too_short" and len(details["input"]) >= details["ctx"]["min_length"]
 
 
 def _line(details: Any, model: type[BaseModel], source: Source | None) -> str:

@@ -186,3 +186,78 @@ def test_files_that_are_no_text_are_refused(tmp_path):
     path.write_bytes(b"#" * 1_000_001)
     with pytest.raises(ConfigError, match="met more than 1,000,000 bytes"):
         load_config(path)
+
+
+def test_a_file_extends_another_key_by_key(tmp_path):
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "root.yaml").write_text("seed: 4\ndescription: root\n", encoding="utf-8")
+    (tmp_path / "base.yaml").write_text(GOOD + "extends: parts/root.yaml\n", encoding="utf-8")
+    path = tmp_path / "child.yaml"
+    path.write_text(
+        "extends: base.yaml\nname: child\nparameters: {patience_days: 20}\n"
+        "scenarios: [{name: only, interventions: [{kind: scribe, dose: 50 %}]}]\n", encoding="utf-8"
+    )  # fmt: skip
+    child = load_config(path)
+    assert (child.name, child.physicians, child.seed, child.description) == ("child", 10, 4, "root")
+    assert child.parameters == {"visit_minutes": 18.0, "patience_days": 20.0}  # mappings are merged
+    assert [s.name for s in child.scenarios] == ["only"]  # lists are replaced
+    assert child.scenarios[0].interventions[0].dose == 0.5
+    assert load_config(path.with_name("base.yaml")).name == "small"
+
+
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        ("../outside.yaml", "expected a file in the folder of this one or below"),
+        ("/etc/passwd", "expected a file in the folder of this one or below"),
+        ("link.yaml", "expected a file in the folder of this one or below"),
+        ("nowhere.yaml", "which is no file in"),
+        ("child.yaml", "met a circle, child.yaml -> child.yaml"),
+        ("loop.yaml", "met a circle, child.yaml -> loop.yaml -> child.yaml"),
+        ("[a, b]", "expected the name of a file"),
+        ("wrong.yaml", "wrong.yaml, line 2: replicates: met 'many'"),
+    ],
+)
+def test_bases_elsewhere_in_circles_or_wrong_are_refused(tmp_path, said, says):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (tmp_path / "outside.yaml").write_text("name: outside\n", encoding="utf-8")
+    (folder / "link.yaml").symlink_to(tmp_path / "outside.yaml")
+    (folder / "loop.yaml").write_text("extends: child.yaml\n", encoding="utf-8")
+    (folder / "wrong.yaml").write_text("name: wrong\nreplicates: many\n", encoding="utf-8")
+    (folder / "child.yaml").write_text(f"extends: {said}\n", encoding="utf-8")
+    with pytest.raises(ConfigError) as refusal:
+        load_config(folder / "child.yaml")
+    assert says in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "dose"),
+    [("scribe", "25 %", 0.25), ("extra_medical_assistant", "0.5 FTE", 0.5), ("wellbeing", "0.5 intensity", 0.5),
+     ("extra_medical_assistant", "2 assistants per pod", 2), ("scribe", "5e-1", 0.5), ("scribe", None, 1)],
+)  # fmt: skip
+def test_doses_have_units(kind, said, dose):
+    changes = [{"kind": kind, "dose": said}]
+    experiment = Experiment.model_validate({"name": "x", "scenarios": [{"name": "s", "interventions": changes}]})
+    assert experiment.scenarios[0].interventions[0].dose_values == (dose,)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "says"),
+    [
+        (
+            [{"factors": {"visit_minutes": 9}}],
+            r"conditions: .*factors make 17.5 min to 157.5, expected between 6 and 40",
+        ),
+        ([{"factors": {"visit_minuts": 2}}], r"conditions\[0\].factors.visit_minuts: unknown parameter"),
+        ([{"parameters": {"visit_minutes": 99}}], r"parameters.visit_minutes: visit_minutes: met 99 min"),
+        ([{"start_day": 3, "factors": {"hire_days": 2}}], r"start_day: met 3, expected a multiple of period_days"),
+        ([{"start_day": 364, "factors": {"hire_days": 2}}], r"start_day: met 364, expected less than days"),
+        ([{"start_day": 28}], "changes nothing"),
+    ],
+)
+def test_conditions_that_cannot_be_are_refused(conditions, says):
+    with pytest.raises(ConfigError, match=says):
+        Experiment.model_validate({"name": "x", "conditions": conditions})
+    with pytest.raises(ConfigError, match=says):
+        Experiment.model_validate({"name": "x", "scenarios": [{"name": "s", "conditions": conditions}]})
