@@ -3,8 +3,10 @@
 import importlib
 
 import pytest
+from typer.testing import CliRunner
 
 from abm.parameters import ENTRIES
+from experiments.cli import app
 from experiments.implementation.catalogue import by_key
 from experiments.implementation.mechanisms import mapped, mechanisms
 from experiments.implementation.picture import fault_bounds, plan_with
@@ -92,3 +94,18 @@ def test_strategies_relieve_mapped_challenges():
         assert set(one.relieves) <= set(mapped()) and one.usd_per_physician > 0
         left = one.after(dict.fromkeys(one.relieves, 1.0))
         assert all(0 <= left[key] < 1 for key in left)
+
+
+def test_the_list_and_the_form_on_the_command_line(tmp_path):
+    run = CliRunner().invoke
+    done = run(app, ["challenges", "list", "--theme", "data-related", "--why"])
+    assert done.exit_code == 0 and "Data ownership: not in the model's reach" in done.output, done.output
+    assert "fault ehr.missing_share" in done.output
+    done = run(app, ["challenges", "list", "--theme", "data"])
+    assert done.exit_code == 2 and "there are technological" in done.output
+    form = str(tmp_path / "answers.yaml")
+    assert run(app, ["challenges", "answers", "--out", form]).exit_code == 0
+    done = run(app, ["challenges", "answers", "--out", form])
+    assert done.exit_code == 2  # what somebody filled in is not overwritten
+    done = run(app, ["challenges", "readiness", str(tmp_path / "none.yaml"), "--out", str(tmp_path / "out")])
+    assert done.exit_code == 2 and "cannot be read" in done.output
