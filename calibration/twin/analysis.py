@@ -22,14 +22,19 @@ import jax.numpy as jnp
 
 from calibration.likelihoods import ordinal_log_prob
 from calibration.quality import WORKING_SHARE
-from calibration.twin.gains import Standard, agreed, beyond_doubt, correlations, move, solve, standardise
-from calibration.twin.scales import LEVEL_ROW
+from calibration.twin.gains import Relations, Standard, agreed, beyond_doubt, correlations, move, solve, standardise
+from calibration.twin.scales import COMPARED, LEVEL_ROW
 
 LEAST_SHARED = 5  # physicians observed from which on their mean counts as the clinic's (assumed)
 LEVELS = 5
 # Logistic scale about a threshold within which an answer may fall on either side (assumed: a quarter of the distance
 # between thresholds): how a person feels at that moment, which the day's index does not hold.
 ANSWER_SCALE = 0.15
+# Variance of whether one answer is above a threshold, beyond what the latent value says (assumed: two in a hundred).
+SHARE_VARIANCE = 0.02
+# The clinic's means that move shared parameters: of each measure, that of the burnout item replaced by the share of
+# answers above the first threshold, and then of those above the others, so that each threshold learns from its own.
+CLINIC_ROWS = len(COMPARED) + LEVELS - 2
 
 
 class Predicted(NamedTuple):
@@ -63,11 +68,12 @@ class Analysed(NamedTuple):
     clinic_innovation: Any  # [M]: the same of the clinic's means
     effective_members: Any  # [N]: effective sample size of an answer's weights; E where there was none
     log_density: Any  # []: of the observed values
+    relations: Relations
 
 
 @jax.jit
-def analyse(predicted: Predicted, day: Values) -> Analysed:
-    """The ensemble given a day's observations."""
+def analyse(predicted: Predicted, day: Values, relations: Relations) -> Analysed:
+    """The ensemble given a day's observations; ``relations`` are as `no_relations` with CLINIC_ROWS, or the last's."""
     members = predicted.values.shape[-1]
     is_level = jnp.arange(predicted.values.shape[1]) == LEVEL_ROW
     there = day.there & ~is_level  # of values that are compared as numbers
@@ -76,7 +82,7 @@ def analyse(predicted: Predicted, day: Values) -> Analysed:
 
     count = day.there.sum(axis=0)
     is_shared = count >= LEAST_SHARED
-    of_clinic = _clinic_update(predicted, day, is_shared, is_level, members)
+    of_clinic = _clinic_update(predicted, day, is_shared, is_level, relations, members)
     values, block = of_clinic.values, of_clinic.block
 
     of_person = solve(
@@ -96,7 +102,7 @@ def analyse(predicted: Predicted, day: Values) -> Analysed:
     block, effective = _answer(block, latent, predicted.thresholds, day, members)
     clinic_density = of_clinic.log_density
     return Analysed(block, of_clinic.shared, innovation, spread, of_clinic.innovation, effective,
-                    clinic_density + of_person.log_density.sum())  # fmt: skip
+                    clinic_density + of_person.log_density.sum(), of_clinic.relations)  # fmt: skip
 
 
 def _total(solved: Any, values: Any, day: Values) -> Any:
@@ -123,38 +129,56 @@ class _OfClinic(NamedTuple):
     observed_mean: Any
     innovation: Any
     log_density: Any
+    relations: Relations
 
 
-def _clinic_update(predicted: Predicted, day: Values, is_shared: Any, is_level: Any, members: int) -> _OfClinic:
+def _clinic_update(predicted: Predicted, day: Values, is_shared: Any, is_level: Any, relations: Relations,
+                   members: int) -> _OfClinic:  # fmt: skip
     """By the means over physicians of each measure: shared parameters, blocks and predicted values."""
-    latent = predicted.values[:, LEVEL_ROW]
-    level = 1.0 + (latent[:, None] > predicted.thresholds).sum(axis=1)
-    values = jnp.where(is_level[:, None], level[:, None], predicted.values)
-    count = jnp.maximum(day.there.sum(axis=0), 1.0)
-    weight = day.there / count
-    observed = (weight * jnp.where(day.there, day.observed, 0.0)).sum(axis=0)
-    variance = (weight**2 * jnp.where(day.there, day.variance, 0.0)).sum(axis=0)
-    solved = solve(observed, variance, is_shared, standardise(_mean_of(values, day.there)))
-    predictions = _as_standard(solved)
-    shared_before = standardise(predicted.shared)
-    shared = move(
-        predicted.shared, shared_before, beyond_doubt(correlations(shared_before, predictions), members), solved
+    rows, everything = _with_shares(predicted, day)
+    weight = rows.there / jnp.maximum(rows.there.sum(axis=0), 1.0)
+    observed = (weight * jnp.where(rows.there, rows.observed, 0.0)).sum(axis=0)
+    variance = (weight**2 * jnp.where(rows.there, rows.variance, 0.0)).sum(axis=0)
+    means = standardise(_mean_of(everything, rows.there))
+    enough = rows.there.sum(axis=0) >= LEAST_SHARED
+    solved = solve(observed, variance, enough, means)
+    before = standardise(predicted.shared)
+    correlation, relations = beyond_doubt(
+        correlations(before, _as_standard(solved)), enough & (solved.share > 0), relations, members
     )
-    # an answer moves the shared thresholds here; what it says of its own person is for later
-    numbers = solve(observed, variance, is_shared & ~is_level, standardise(_mean_of(values, day.there)))
-    everything = jnp.concatenate([predicted.block, predicted.values], axis=1)
-    before = standardise(everything)
-    n = everything.shape[0]
-    numbers_alike = jax.tree.map(lambda a: jnp.broadcast_to(a, (n, *a.shape)), _as_standard(numbers))
-    there = jnp.broadcast_to((day.there & is_shared & ~is_level)[:, None, :],
-                             (*everything.shape[:2], day.there.shape[1]))  # fmt: skip
-    correlation = agreed(correlations(before, numbers_alike), there, members)
-    everything = move(
-        everything, before, correlation, jax.tree.map(lambda a: jnp.broadcast_to(a, (n, *a.shape)), numbers)
+    shared = move(predicted.shared, before, correlation, solved)
+
+    # answers move the shared thresholds alone here; what each says of its own person is for later
+    count = is_level.shape[0]
+    numbers = solve(observed[:count], variance[:count], is_shared & ~is_level, jax.tree.map(lambda a: a[:count], means))
+    n = predicted.block.shape[0]
+    alike = lambda tree: jax.tree.map(lambda a: jnp.broadcast_to(a, (n, *a.shape)), tree)  # noqa: E731
+    own = jnp.concatenate([predicted.block, predicted.values], axis=1)
+    of_own = standardise(own)
+    there = jnp.broadcast_to((day.there & is_shared & ~is_level)[:, None, :], (*own.shape[:2], count))
+    own = move(own, of_own, agreed(correlations(of_own, alike(_as_standard(numbers))), there, members), alike(numbers))
+    size = predicted.block.shape[1]
+    innovation = solved.innovation[:count].at[LEVEL_ROW].set(solved.innovation[count])  # burned out by their answers
+    return _OfClinic(own[:, size:], own[:, :size], shared, observed[:count], innovation, solved.log_density, relations)
+
+
+def _with_shares(predicted: Predicted, day: Values) -> tuple[Values, Any]:
+    """(observations [N, CLINIC_ROWS], predictions [N, CLINIC_ROWS, E]) with answers as above each threshold or not."""
+    above = (predicted.values[:, LEVEL_ROW, None] > predicted.thresholds).astype(predicted.values.dtype)
+    values = jnp.concatenate([predicted.values.at[:, LEVEL_ROW].set(above[:, 0]), above[:, 1:]], axis=1)
+    level = day.observed[:, LEVEL_ROW, None] > jnp.arange(1, LEVELS)
+
+    def with_level(of_measures: Any, of_level: Any) -> Any:
+        return jnp.concatenate([of_measures.at[:, LEVEL_ROW].set(of_level[:, 0]), of_level[:, 1:]], axis=1)
+
+    there = jnp.repeat(day.there[:, LEVEL_ROW, None], LEVELS - 1, axis=1)
+    rows = Values(
+        with_level(day.observed, level.astype(values.dtype)),
+        with_level(day.variance, jnp.full(level.shape, SHARE_VARIANCE, values.dtype)),
+        with_level(day.there, there),
+        day.weight,
     )
-    rows = predicted.block.shape[1]
-    return _OfClinic(everything[:, rows:], everything[:, :rows], shared, observed, solved.innovation,
-                     solved.log_density)  # fmt: skip
+    return rows, values
 
 
 def _answer(block: Any, latent: Any, thresholds: Any, day: Values, members: int) -> tuple[Any, Any]:

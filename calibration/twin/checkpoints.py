@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from abm.population.state import ClinicState
@@ -22,6 +23,7 @@ from abm.rules.person import ChangeUse, Mind
 from abm.rules.tasks import Minutes
 from calibration.twin.drift import Drift
 from calibration.twin.ensemble import Members
+from calibration.twin.gains import Relations
 from calibration.twin.plan import TwinError
 from calibration.twin.sensors import Sources
 from calibration.twin.step import TwinState, everybody, in_groups
@@ -51,6 +53,7 @@ def write_state(state: TwinState, path: Path) -> None:
     arrays |= {"words": members.words, "block": members.block, "shared": members.shared,
                "log_odds": state.sources.log_odds, "last": state.sources.last, "total": state.drift.total,
                "since": state.drift.since, "alarm": state.drift.alarm, "filled": state.filled,
+               **{f"relations_{name}": a for name, a in state.relations._asdict().items()},
                "scalars": np.array([state.day, state.session_minutes])}  # fmt: skip
     write_arrays(path, arrays)
 
@@ -64,9 +67,10 @@ def read_state(path: Path, rows: list[slice]) -> TwinState:
             members = Members(clinic, arrays["words"], arrays["block"], arrays["shared"])
             day, minutes = arrays["scalars"]
             return TwinState(
-                int(day), in_groups(jax.tree.map(jax.numpy.asarray, members), rows),
+                int(day), in_groups(jax.tree.map(jnp.asarray, members), rows),
                 Sources(arrays["log_odds"], arrays["last"]),
                 Drift(arrays["total"], arrays["since"], arrays["alarm"]), arrays["filled"], float(minutes),
+                Relations(*(jnp.asarray(arrays[f"relations_{name}"]) for name in Relations._fields)),
             )  # fmt: skip
         except KeyError as error:
             raise TwinError(f"{path}: met no array {error}, expected a state written by a twin") from None

@@ -8,7 +8,7 @@ its whole variance in a year of 14 values a day and 1,024 members. Evensen's (20
 leaves the mean wandering. Here, as in Anderson's (2007, Physica D 230:99) hierarchical filter, several ensembles that
 should agree tell signal from chance: the N physicians' are N samples of much the same correlation. Each is shrunk
 towards their mean, and that towards zero, as far as their disagreement is chance (empirical Bayes). Shared parameters
-have one ensemble only, and follow correlations that chance does not make.
+have one ensemble only; theirs are averaged over days, whose chance is fresh each time.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import jax.numpy as jnp
 
 LEAST_NOISE = 1e-3  # of observation variance, as a share of the total: keeps the factors well-conditioned in float32
 DOUBT = 3.0  # standard errors from which on a correlation that one sample shows is followed (assumed)
+REMEMBERED_DAYS = 20.0  # over which a shared parameter's correlations are averaged (assumed)
 TINY = 1e-12
 
 
@@ -64,9 +65,35 @@ def agreed(each: Any, there: Any, members: int) -> Any:
     return jnp.where(there, common + own * apart, 0.0)
 
 
-def beyond_doubt(each: Any, members: int) -> Any:
-    """Correlations of one ensemble less what chance makes: zero within DOUBT standard errors, whole far beyond."""
-    return jnp.clip(1.0 - DOUBT**2 / members / jnp.maximum(each * each, TINY), 0.0, 1.0) * each
+class Relations(NamedTuple):
+    """Correlations [P, R] of shared parameters with the clinic's means, as they have been lately."""
+
+    mean: Any  # [P, R]: running mean
+    days: Any  # [R]: days in it
+    noise: Any  # [R]: sampling variance of the running mean, in units of a single day's
+
+
+def no_relations(parameters: int, rows: int) -> Relations:
+    """Before the first day."""
+    return Relations(jnp.zeros((parameters, rows)), jnp.zeros(rows), jnp.ones(rows))
+
+
+def beyond_doubt(each: Any, there: Any, before: Relations, members: int) -> tuple[Any, Relations]:
+    """A day's correlations ``each`` [P, R] less what chance makes, and what is known of them after the rows ``there``.
+
+    Most of chance is the day's and averages out over days, so that a weak relation shows in the running mean that no
+    single day could show. A day's own correlation is followed where it departs from that beyond doubt.
+    """
+    share = jnp.maximum(1.0 / (before.days + 1.0), 1.0 / REMEMBERED_DAYS)
+    mean = before.mean + share * (each - before.mean)
+    noise = jnp.where(before.days > 0, (1.0 - share) ** 2 * before.noise + share**2, 1.0)
+    after = Relations(
+        jnp.where(there, mean, before.mean), before.days + there, jnp.where(there, noise, before.noise)
+    )  # fmt: skip
+    apart = each - mean
+    usual = jnp.clip(1.0 - DOUBT**2 * noise / members / jnp.maximum(mean * mean, TINY), 0.0, 1.0) * mean
+    unusual = jnp.clip(1.0 - DOUBT**2 / members / jnp.maximum(apart * apart, TINY), 0.0, 1.0) * apart
+    return jnp.where(there, usual + unusual, 0.0), after
 
 
 class Solved(NamedTuple):

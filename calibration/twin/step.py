@@ -19,7 +19,7 @@ from abm.parameters import ENTRIES
 from abm.rules.burnout import burned_out, burnout_index, burnout_risk, personal_intercept
 from calibration.measures import BURNOUT_STATES, MEASURES
 from calibration.quality import WORKING_SHARE
-from calibration.twin.analysis import LEAST_SHARED, Analysed, Predicted, Values, analyse
+from calibration.twin.analysis import CLINIC_ROWS, LEAST_SHARED, Analysed, Predicted, Values, analyse
 from calibration.twin.blocks import BLOCK, TRAIT_ROWS
 from calibration.twin.board import NAMES, Day
 from calibration.twin.drift import Drift, follow_drift, no_drift
@@ -37,7 +37,7 @@ from calibration.twin.ensemble import (
     parameters_of,
     slice_members,
 )
-from calibration.twin.gains import standardise
+from calibration.twin.gains import Relations, no_relations, standardise
 from calibration.twin.plan import TwinPlan
 from calibration.twin.scales import COMPARED, LEVEL_ROW, observation_variance, on_scale, personal_prior
 from calibration.twin.sensors import BELIEVED, Sources, chance_of_working, first_sources, watch
@@ -62,6 +62,7 @@ class TwinState(NamedTuple):
     drift: Drift
     filled: np.ndarray  # [N]: 1 if the post is filled, as the roster last said
     session_minutes: float  # as the roster last said
+    relations: Relations  # of shared parameters with the clinic's means
 
 
 class Told(NamedTuple):
@@ -109,7 +110,7 @@ class Engine:
         for day in range(-plan.warm_up_days, 0):
             groups = [g for g, _ in self.simulate(groups, day, nobody, stays, minutes)]
         return TwinState(-1, tuple(groups), first_sources(plan.physicians), no_drift(), np.ones(plan.physicians),
-                         minutes)  # fmt: skip
+                         minutes, no_relations(len(plan.names), CLINIC_ROWS))  # fmt: skip
 
     def simulate(self, groups: Any, day: int, absent: np.ndarray, employment: np.ndarray,
                  session_minutes: float) -> list[tuple[Members, Forecast]]:  # fmt: skip
@@ -129,7 +130,7 @@ class Engine:
         groups_ahead = self.simulate(groups, day, _absent(observed), np.zeros(plan.physicians), minutes)
         predicted = _together(groups_ahead)
         values, sources = _values(observed, predicted, state.sources, filled)
-        found = analyse(predicted, values)
+        found = analyse(predicted, values, state.relations)
         block = _faded(found.block)
         told = _tell(block, found.shared, self.common, plan.names)
         drift = follow_drift(
@@ -140,7 +141,7 @@ class Engine:
             g._replace(block=block[..., r], shared=found.shared[..., r])
             for (g, _), r in zip(groups_ahead, self.rows, strict=True)
         )
-        new = TwinState(day, after, sources, drift, filled, minutes)
+        new = TwinState(day, after, sources, drift, filled, minutes, found.relations)
         return new, _account(told, found, values, new)
 
     def _posts(self, state: TwinState, observed: Day, day: int) -> tuple[tuple[Members, ...], np.ndarray]:

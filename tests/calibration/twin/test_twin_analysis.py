@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from calibration.twin.analysis import Predicted, Values, analyse
+from calibration.twin.analysis import CLINIC_ROWS, Predicted, Values, analyse
 from calibration.twin.blocks import BLOCK
-from calibration.twin.gains import correlations, move, solve, standardise
+from calibration.twin.gains import correlations, move, no_relations, solve, standardise
 from calibration.twin.scales import COMPARED, LEVEL_ROW
 
+NO_RELATIONS = no_relations(2, CLINIC_ROWS)
 SURE = 5.0  # standard errors: false alarms below 1e-6 a comparison
 
 
@@ -85,7 +86,7 @@ def test_a_clinic_of_people_alike_matches_the_joint_kalman_filter():
     physicians, members = 12, 8192
     predicted, _, own = clinic(rng, physicians, members)
     value = 0.6 + 0.7 * rng.standard_normal(physicians)
-    found = analyse(predicted, observed(physicians, ehr_minutes=value))
+    found = analyse(predicted, observed(physicians, ehr_minutes=value), NO_RELATIONS)
     loading = np.concatenate([np.ones((physicians, 1)), 0.7 * np.eye(physicians)], axis=1)
     mean, covariance, _ = kalman(np.zeros(physicians + 1), np.diag([0.25] + physicians * [1.0]), loading,
                                  np.full(physicians, 0.1 + 0.09), value)  # fmt: skip
@@ -105,7 +106,7 @@ def test_an_answer_weighs_members_by_bayes_rule():
     own = BLOCK.index("intercept")
     latent = np.asarray(predicted.values[0, LEVEL_ROW])
     block = predicted.block.at[0, own].set(latent)
-    found = analyse(predicted._replace(block=block), observed(1, burnout_level=[3.0]))
+    found = analyse(predicted._replace(block=block), observed(1, burnout_level=[3.0]), NO_RELATIONS)
     moved = np.asarray(found.block[0, own], float)
     grid = np.linspace(-12, 14, 20_001)
     inside = 1 / (1 + np.exp(-grid / 0.15)) - 1 / (1 + np.exp(-(grid - 2.0) / 0.15))
@@ -126,15 +127,16 @@ def test_nothing_is_learnt_of_what_no_value_tells():
     physicians, members, days = 10, 256, 60
     predicted, row, _ = clinic(rng, physicians, members)
     blind = BLOCK.index("rating")
-    block = predicted.block
+    block, shared, relations = predicted.block, predicted.shared, NO_RELATIONS
     for _ in range(days):
         values = predicted.values.at[:, row].set(jnp.asarray(rng.standard_normal((physicians, members)), jnp.float32))
-        found = analyse(predicted._replace(values=values, block=block),
-                        observed(physicians, ehr_minutes=rng.standard_normal(physicians)))  # fmt: skip
-        block = found.block
+        day = observed(physicians, ehr_minutes=rng.standard_normal(physicians))
+        found = analyse(predicted._replace(values=values, block=block, shared=shared), day, relations)
+        block, shared, relations = found.block, found.shared, found.relations
     before, after = (np.asarray(b[:, blind], float) for b in (predicted.block, block))
     unshrunk = (1 - 1 / members) ** days  # what 60 values a person would leave if chance were followed: 79 %
     assert after.var(axis=1).mean() / before.var(axis=1).mean() > 1 - 0.25 * (1 - unshrunk)
+    assert np.all(shared.var(axis=1) / predicted.shared.var(axis=1) > 1 - 0.5 * (1 - unshrunk))
     assert np.abs(after.mean(axis=1)).max() < 0.35
     assert norm.sf(5.5) < 1e-4  # the largest of ten means, of standard error 1/16, is within 5.5 of them
 
@@ -142,7 +144,7 @@ def test_nothing_is_learnt_of_what_no_value_tells():
 def test_a_day_without_values_changes_nothing():
     rng = np.random.default_rng(17)
     predicted, _, _ = clinic(rng, 3, 64)
-    found = analyse(predicted, observed(3))
+    found = analyse(predicted, observed(3), NO_RELATIONS)
     np.testing.assert_array_equal(found.block, predicted.block)
     np.testing.assert_array_equal(found.shared, predicted.shared)
     assert float(found.log_density) == 0.0 and not np.asarray(found.innovation).any()
