@@ -11,7 +11,14 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from experiments import commands_implementation, commands_ingest, commands_quality, commands_sweep, commands_twin
+from experiments import (
+    commands_analysis,
+    commands_implementation,
+    commands_ingest,
+    commands_quality,
+    commands_sweep,
+    commands_twin,
+)
 from experiments.compilation import use_compilation_cache
 
 app = typer.Typer(
@@ -261,6 +268,7 @@ def relaxation_bias(
     _print_table(bias(_parameters(parameters_file), replicates=replicates), "relaxed against exact mode")
 
 
+commands_analysis.register(app, refusing)
 commands_ingest.register(app, refusing)
 commands_twin.register(app, refusing)
 commands_implementation.register(app, refusing)
