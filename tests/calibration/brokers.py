@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
+from itertools import batched
 from pathlib import Path
 
 import paho.mqtt.client as paho
@@ -63,9 +64,10 @@ class Broker:
             client.username_pw_set(**login)
         client.connect(HOST, self.port)
         client.loop_start()
-        sent = [client.publish(topic, p if isinstance(p, bytes) else json.dumps(p).encode(), qos) for p in payloads]
-        for info in sent:
-            info.wait_for_publish(60)
+        for some in batched(payloads, 10_000):  # a client has numbers for 65,535 unacknowledged messages
+            sent = [client.publish(topic, p if isinstance(p, bytes) else json.dumps(p).encode(), qos) for p in some]
+            for info in sent:
+                info.wait_for_publish(60)
         client.disconnect()
         client.loop_stop()
 
