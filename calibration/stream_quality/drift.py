@@ -15,8 +15,9 @@ from calibration.sources.met import NOTHING, SEVERAL
 
 SHOWN_CHANGES = 50  # of two descriptions; more than that is another source altogether
 _NOUNS = {
-    "columns": "column", "keys": "key", "units": "unit of", "codes": "code or code system of", "systems": "code system of",
-    "code_systems": "code system of", "resources": "resource", "profiles": "profile", "schemas": "schema",
+    "columns": "column", "keys": "key", "units": "unit of", "codes": "code or code system of",
+    "systems": "code system of", "code_systems": "code system of", "resources": "resource", "profiles": "profile",
+    "schemas": "schema",
 }  # fmt: skip
 _BY_MEASURE = ("units", "codes", "systems", "code_systems")
 _OF_THE_NIGHT = ("files", "left out", "skipped")  # what a night brought, not how it looks

@@ -79,7 +79,9 @@ def test_changed_units_and_codes_are_named_and_missing_ones_are_not(nights):
     before = wide("1,2024-03-01,SLEEP,7.5,h", "1,2024-03-01,ST,5000,count", header=header)
     after = wide("1,2024-03-02,93832-4,450,min", header=header)
     assert nights(before, after, mapping=LONG) == [
-        "unit of 'sleep_minutes' was h, is now min", "code or code system of 'sleep_minutes' was SLEEP, is now 93832-4"]  # fmt: skip
+        "unit of 'sleep_minutes' was h, is now min",
+        "code or code system of 'sleep_minutes' was SLEEP, is now 93832-4",
+    ]
 
 
 def test_a_renamed_key_of_ndjson_is_named(nights):
