@@ -16,6 +16,7 @@ from experiments import (
     commands_implementation,
     commands_ingest,
     commands_quality,
+    commands_serve,
     commands_sweep,
     commands_twin,
 )
@@ -274,6 +275,7 @@ commands_twin.register(app, refusing)
 commands_implementation.register(app, refusing)
 commands_quality.register(app, refusing)
 commands_sweep.register(app, refusing)
+commands_serve.register(app, refusing)
 
 if __name__ == "__main__":
     app()
