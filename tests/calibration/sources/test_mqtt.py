@@ -21,7 +21,7 @@ from tests.calibration.brokers import BINARY, Broker, observation
 
 FULL = bool(os.environ.get("CLINICTWIN_FULL"))
 KILLS = 12 if FULL else 4
-FLOOD = 100_000 if FULL else 20_000
+FLOOD = 50_000 if FULL else 20_000
 KEY = Pseudonyms(bytes(range(32)))
 pytestmark = pytest.mark.skipif(BINARY is None, reason="needs the mosquitto broker (Debian: apt install mosquitto)")
 
