@@ -17,13 +17,13 @@ An `Advice` holds (points are of 100; every difference is that to doing nothing)
                     "schedule", ""), reach ("clinic", "pod" or "physicians"), who (in words), people (physicians
                     reached), dose, dose_unit, start (date), undo_until (date; None: any time), notice_days (between
                     undoing it and its end), verdict (of the burnout risk: "lower", "higher", "within noise", "too small
-                    to matter", "same in every replicate"), reading ("better", "worse", ""), then change, low and high of burnout_risk (points),
-                    work_outside_work_8 (min per 8 h), third_next_available (days), wait (min), net (thousand USD a
-                    year: income minus turnover minus the change's cost), as in burnout_risk, burnout_risk_low,
-                    burnout_risk_high; yearly_cost (USD, assumed), likely_low, likely_high (middle 90 % of what this one
-                    clinic's burnout risk may do), chance_better (share of the pairs with less risk), drivers, against,
-                    undo (sentences). Low and high hold the expected change with 90 %, made wider by the record of past
-                    advice (`advice.trust.widening`); "within noise" says that they hold zero.
+                    to matter", "same in every replicate"), reading ("better", "worse", ""), then change, low and high
+                    of burnout_risk (points), work_outside_work_8 (min per 8 h), third_next_available (days), wait
+                    (min), net (thousand USD a year: income minus turnover minus the change's cost), as in burnout_risk,
+                    burnout_risk_low, burnout_risk_high; yearly_cost (USD, assumed), likely_low, likely_high (middle
+                    90 % of what this one clinic's burnout risk may do), chance_better (share of the pairs with less
+                    risk), drivers, against, undo (sentences). Low and high hold the expected change with 90 %, made
+                    wider by the record of past advice (`advice.trust.widening`); "within noise": they hold zero.
                     For a ledger it holds ramp_days, undo_days, pods and physicians (numbers reached; None: all) as well
 ``advice.effects``  a row a recommendation and measure of `experiments.outcome_groups.MEASURES`: id, aim, measure,
                     label, unit, level, level_low, level_high, difference, low, high, likely_low, likely_high,
@@ -59,8 +59,9 @@ A `Ledger` has:
                       link, or that a head noted earlier is not in it
 
 `ledger.all_items()` gives every Item, newest first. `realised_effects(ledger, observed)`: a row a decision that was
-approved, and measure (of ``advice.path``): id, title, measure, unit, days (since its start), forecast, forecast_low, forecast_high, realised, realised_low, realised_high, score (realised minus
-forecast, in standard deviations), verdict ("as forecast", "better than forecast", "worse than forecast", "too early").
+approved, and measure (of ``advice.path``): id, title, measure, unit, days (since its start), forecast, forecast_low,
+forecast_high, realised, realised_low, realised_high, score (realised minus forecast, in standard deviations),
+verdict ("as forecast", "better than forecast", "worse than forecast", "too early").
 ``observed`` is a table of date, measure, value (of the clinic), which `observed_levels(folder, log)` reads from a twin
 (burnout risk) and its event log (the others; if given).
 """

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from experiments.decisions.ledger import Ledger
 
 PAIRS, MONTHS = 32, 6
-FEWEST_MONTHS, MOST_MONTHS = 2, 24
+FEWEST_MONTHS, MOST_MONTHS = 4, 24  # from four on, all that is read lies after every start
 WEEKS_PER_MONTH = 365.25 / 12 / WEEK_DAYS
 IDENTIFIER_LENGTH = 8  # hexadecimal digits: two of a thousand recommendations alike with a chance of 1e-4
 _STEPS = ("better", "nothing", "", "worse")  # the order in which recommendations are ranked
@@ -72,7 +72,7 @@ def advise(folder: str | Path, *, ledger: Ledger | None = None, months: int = MO
 
     Args:
         ledger: decisions in force there are part of every simulation, and are not proposed again.
-        months: how far ahead, from 2 to 24; results are read off the last quarter year, or the last half.
+        months: how far ahead, from 4 to 24; results are read off the last quarter year, or the last half.
         pairs: clinics drawn (posterior draws of a fit, members of a twin), each simulated with and without a change.
         kinds: of changes to try; all if None.
         on: the date of a fit's advice, or the Monday after it; today if None. A twin advises from its last day.
@@ -122,7 +122,7 @@ def _advice(starts: Starts, options: Sequence[Option], records: Sequence[Any], t
     raising = risk_drivers(starts.drivers)
     rows = [_nothing_row(starts, effects)]
     for identifier, option in zip(identifiers, options, strict=True):
-        rows.append(_row(identifier, option, starts, effects[effects["id"] == identifier], raising))
+        rows.append(_row(identifier, option, starts, effects[effects["id"] == identifier]))
     path = path_table(data, starts, options, identifiers)
     people = people_table(data, starts, options, identifiers, raising)
     return Advice(_ranked(pd.DataFrame(rows)), effects, path, people, starts.basis, trust)
@@ -134,8 +134,7 @@ def _identifier(option: Option, basis: Basis) -> str:
     return hashlib.sha256(canonical([*said, basis.sequence]).encode()).hexdigest()[:IDENTIFIER_LENGTH]
 
 
-def _row(identifier: str, option: Option, starts: Starts, effects: pd.DataFrame,
-         raising: dict[str, str]) -> dict[str, Any]:  # fmt: skip
+def _row(identifier: str, option: Option, starts: Starts, effects: pd.DataFrame) -> dict[str, Any]:
     kind, policy, reached = KINDS[option.kind], POLICIES[option.kind], option.members(starts.layout)
     cost = yearly_cost([option.change(0)], starts.layout)
     names = [who for who, there in zip(starts.who, reached, strict=True) if there]
@@ -145,7 +144,7 @@ def _row(identifier: str, option: Option, starts: Starts, effects: pd.DataFrame,
         "kind": option.kind, "area": policy.area, "reach": option.reach, "who": option.who,
         "people": int(reached.sum()), "dose": DOSE, "dose_unit": kind.dose_unit, "start": option.start,
         "undo_until": until, "notice_days": policy.notice_days, **_headline(effects), "yearly_cost": cost,
-        "drivers": drivers_words(effects, names, raising), "against": against_words(option, effects, cost),
+        "drivers": drivers_words(effects, names, starts.drivers), "against": against_words(option, effects, cost),
         "undo": undo_words(option), "undo_days": policy.undo_days, "pods": option.pods, "physicians": option.physicians,
         "ramp_days": option.change(0).ramp_days,
     }  # fmt: skip

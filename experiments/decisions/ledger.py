@@ -62,7 +62,7 @@ class Ledger:
         with writing(self._engine) as connection:
             known = set(connection.scalars(sa.select(ENTRY.c.item)))
             new = {identifier: payload for identifier, payload in chosen.items() if identifier not in known}
-            for identifier, payload in new.items():
+            for identifier, payload in reversed(new.items()):  # the best one last: what is newest is shown first
                 basis = payload["basis"]
                 _append(connection, item=identifier, state="proposed", by=name, reason="", on_day=basis["date"],
                         basis=basis, payload=payload)  # fmt: skip

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import numpy as np
 import pandas as pd
 
 from abm.interventions import KINDS
@@ -33,7 +30,7 @@ def is_shown(row: pd.Series) -> bool:
     return bool(abs(row["difference"]) >= 0.5 * 10.0 ** -MEASURES[row["measure"]].digits)
 
 
-def drivers_words(effects: pd.DataFrame, reached: list[str], drivers: Mapping[str, str]) -> str:
+def drivers_words(effects: pd.DataFrame, reached: list[str], drivers: pd.DataFrame) -> str:
     """What an option works through, by the rows of its effects, and what raises the risks of those it reaches."""
     rows = effects[effects["measure"].isin(MECHANISMS) & (effects["reading"] == "better")]
     rows = rows[rows.apply(is_shown, axis=1)] if len(rows) else rows
@@ -45,9 +42,9 @@ def drivers_words(effects: pd.DataFrame, reached: list[str], drivers: Mapping[st
         if through
         else ["works through nothing that is beyond noise and large enough to show"]
     )
-    own = [f"{who}: {drivers[who]}" for who in reached if drivers.get(who)]
-    if own:
-        parts.append(f"what raises these risks most: {'; '.join(own[:MOST_DRIVERS])}")
+    if len(drivers):
+        raising = _raising(drivers[drivers["who"].isin(reached)].groupby("driver")["contribution"].sum() / len(reached))
+        parts += [f"what raises these risks most: {raising}"] if raising else []
     return ". ".join(parts)
 
 
@@ -88,9 +85,11 @@ def risk_drivers(drivers: pd.DataFrame) -> dict[str, str]:
     """By physician, what raises the risk most, from a twin's table of drivers; empty without one."""
     if drivers.empty:
         return {}
-    raising = drivers[drivers["contribution"] > 0].sort_values("contribution", ascending=False)
-    return {
-        str(who): listed([f"{row.driver} ({signed(100 * row.contribution)} points)" for row in some.itertuples()])
-        for who, some in raising.groupby("who", sort=False).head(MOST_DRIVERS).groupby("who", sort=False)
-        if np.isfinite(some["contribution"]).all()
-    }
+    by_person = {str(who): _raising(own.set_index("driver")["contribution"]) for who, own in drivers.groupby("who")}
+    return {who: raising for who, raising in by_person.items() if raising}
+
+
+def _raising(contributions: pd.Series) -> str:
+    """The largest contributions above zero in words, of a series by driver."""
+    largest = contributions[contributions > 0].sort_values(ascending=False).head(MOST_DRIVERS)
+    return listed([f"{name} ({signed(100 * value)} points)" for name, value in largest.items()]) if len(largest) else ""
