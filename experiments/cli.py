@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from experiments import (
     commands_analysis,
+    commands_decisions,
     commands_implementation,
     commands_ingest,
     commands_quality,
@@ -275,6 +276,7 @@ commands_twin.register(app, refusing)
 commands_implementation.register(app, refusing)
 commands_quality.register(app, refusing)
 commands_sweep.register(app, refusing)
+commands_decisions.register(app, refusing)
 commands_serve.register(app, refusing)
 
 if __name__ == "__main__":
