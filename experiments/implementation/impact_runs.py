@@ -81,7 +81,7 @@ class Clinics:
 
     def _row(self, scenario: Scenario, replicate: int) -> Row:
         own = [(move, s) for key, s in scenario.strengths for move in mechanisms()[key].moves]
-        values = together([*own, *((move, 1.0) for move in scenario.moves)])
+        values = together([*own, *((move, 1.0) for move in scenario.moves)], self.parameters)
         moved = values[PARAMETER]
         if not scenario.programme:
             return Row(replicate, moved, (), values[EVENT])

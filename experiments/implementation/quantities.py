@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Iterable
 
-from abm.parameters import ENTRIES, from_unbounded, to_unbounded
+from abm.parameters import ENTRIES, Parameters, from_unbounded, to_unbounded
 from experiments.implementation.frames import ImplementationError
 from experiments.implementation.picture import fault_bounds
 
@@ -122,8 +122,11 @@ def _multiplies(kind: str, name: str) -> bool:
     return kind == PROGRAMME and SETTINGS[name].usual == SETTINGS[name].high == 1
 
 
-def together(moves: Iterable[tuple[Move, float]]) -> dict[str, dict[str, float]]:
-    """Values by kind and name of (move, strength) pairs, moves of one quantity added up."""
+def together(moves: Iterable[tuple[Move, float]], own: Parameters | None = None) -> dict[str, dict[str, float]]:
+    """Values by kind and name of (move, strength) pairs, moves of one quantity added up.
+
+    ``own``: a clinic's parameters, from which they are moved instead of from the defaults.
+    """
     shifts: dict[tuple[str, str], float] = {}
     for move, strength in moves:
         key = (move.kind, move.name)
@@ -131,5 +134,6 @@ def together(moves: Iterable[tuple[Move, float]]) -> dict[str, dict[str, float]]
     values: dict[str, dict[str, float]] = {PARAMETER: {}, EVENT: {}, FAULT: {}, PROGRAMME: {}}
     for (kind, name), shift in shifts.items():
         if shift:
-            values[kind][name] = from_scale(kind, name, to_scale(kind, name, usual(kind, name)) + shift)
+            start = getattr(own, name) if own and kind in (PARAMETER, EVENT) else usual(kind, name)
+            values[kind][name] = from_scale(kind, name, to_scale(kind, name, start) + shift)
     return values

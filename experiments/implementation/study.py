@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -42,7 +43,7 @@ def read_excerpts(
         found += project.excerpts
         if project.left_out:
             notes.append(
-                f"{project.left_out} codings of {path.name} are not of plain text (pictures, sound, pages) and "
+                f"{project.left_out} codings of a .qdpx project are not of plain text (pictures, sound, pages) and "
                 "were left out."
             )
     return check(found), notes
@@ -92,9 +93,9 @@ def write_study(
     names = [] if with_names else [*interviews, *coders]
     called = interviews if with_names else numbered(interviews, "interview")
     called_coder = coders if with_names else numbered(coders, "coder")
-    table = challenge_table(excerpts, merges or {}, called)
     if not with_names:
-        table["label"] = [mask_label(label, names) for label in table["label"]]
+        excerpts = [replace(one, challenge=mask_label(one.challenge, names)) for one in excerpts]
+    table = challenge_table(excerpts, merges or {}, called)
     label_of = {plain(label): target for label, target in (merges or {}).items()}
     found: dict[str, list[str]] = {name: [] for name in interviews}
     for one in excerpts:

@@ -5,7 +5,7 @@ import importlib
 import pytest
 from typer.testing import CliRunner
 
-from abm.parameters import ENTRIES
+from abm.parameters import ENTRIES, Parameters
 from experiments.cli import app
 from experiments.implementation.catalogue import by_key
 from experiments.implementation.mechanisms import mapped, mechanisms
@@ -45,6 +45,8 @@ def test_strengths_in_between_and_together():
     assert of((trust, 1.0)) == pytest.approx(0.35) and of((trust, 2.0)) == pytest.approx(0.2)
     assert 0.35 < of((trust, 0.5)) < 0.5 and 0.2 < of((trust, 1.5)) < 0.35
     assert 0.0 < of((trust, 2.0), (trust, 2.0)) < 0.2  # adds up and stays in its bounds
+    own = together([(trust, 1.0)], Parameters().replace(trust=0.7))[PARAMETER]["trust"]
+    assert 0.5 < own < 0.7  # moved from the clinic's own value
     half = Move(PROGRAMME, "dose_share", 0.5, 0.25)
     assert together([(half, 1.0), (half, 1.0)])[PROGRAMME]["dose_share"] == pytest.approx(0.25)
     given_up = Move(PROGRAMME, "quarters_kept", 3, 2)

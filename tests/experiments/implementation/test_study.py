@@ -1,5 +1,6 @@
 """A study of one's own: coded excerpts in, agreement, merge list, saturation and sheets out, without names."""
 
+import dataclasses
 import re
 import zipfile
 
@@ -128,6 +129,10 @@ def test_a_study_is_written_without_names_unless_asked(coded, tmp_path):
     assert table["interviews"].tolist() == ["interview 1"] * 3 + ["interview 2"]
     assert (tmp_path / "out" / "merge.csv").exists()
     assert set(read_source(tmp_path / "out" / "challenges.csv").theme_by_label) == set(table["label"])
+    again = [dataclasses.replace(one, challenge=f"{one.challenge}, says Dr. Brown") for one in excerpts]
+    decided = {"no time for learning, says dr. [name]": "Time"}  # as the merge list has it
+    write_study(again, CFIR, tmp_path / "merged", decided)
+    assert "Time" in set(pd.read_csv(tmp_path / "merged" / "challenges.csv")["label"])
     write_study(excerpts, CFIR, tmp_path / "named", {"no time for learning": "No time to learn"}, with_names=True)
     sheet = (tmp_path / "named" / "member-check" / "interview-1.md").read_text(encoding="utf-8")
     assert "Jane Roe" in sheet
