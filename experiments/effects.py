@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 from scipy.stats import t as student
 
+from abm.interventions import KINDS
 from calibration.suppression import hidden_cells
 from experiments.outcome_groups import MEASURES, clinic_values, mean_while_filled, window_periods
 
@@ -218,7 +219,10 @@ def by_group(data: xr.Dataset, measures: tuple[str, ...] = ("burned_out", "burno
 
 
 def number_needed(prevalence: pd.DataFrame, physicians: int) -> pd.DataFrame:
-    """Of scenarios that lower burnout prevalence: physicians and USD a year per physician fewer who is burned out.
+    """Of scenarios that lower burnout prevalence: physicians, USD a year and doses per physician fewer burned out.
+
+    ``dose_per_case`` counts physicians at dose 1 of a scenario's single intervention (one scribe each, say), of those
+    whom it reaches; NaN where several are combined.
 
     ``prevalence`` holds the rows of burnout prevalence of :func:`outcome_table`, in points. Intervals are the inverted
     ends of the difference's interval, so a scenario whose interval includes no change has none and is left out.
@@ -229,7 +233,17 @@ def number_needed(prevalence: pd.DataFrame, physicians: int) -> pd.DataFrame:
     for name, factor in (("physicians", np.ones(len(clear))), ("usd", clear["yearly_cost"].to_numpy() / physicians)):
         for suffix, column in (("", 0), ("_low", 2), ("_high", 1)):
             frame[f"{name}_per_case{suffix}"] = factor / fewer[:, column]
+    doses = _doses(clear, physicians)
+    for suffix in ("", "_low", "_high"):
+        frame[f"dose_per_case{suffix}"] = doses / physicians * frame[f"physicians_per_case{suffix}"]
     return frame
+
+
+def _doses(rows: pd.DataFrame, physicians: int) -> np.ndarray:
+    """Physicians reached times dose, by scenario: from the yearly cost, which counts them, where there is one."""
+    unit = np.array([KINDS[k].cost_per_physician_year if k in KINDS else 0.0 for k in rows["kind"]])
+    by_cost = rows["yearly_cost"].to_numpy(float) / np.where(unit > 0, unit, np.nan)
+    return np.where(unit > 0, by_cost, rows["dose"].to_numpy(float) * physicians)
 
 
 def best_scenario(prevalence: pd.DataFrame) -> str | None:

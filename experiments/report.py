@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,15 +12,21 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from abm.layout import Layout, make_layout
 from abm.parameters import ENTRIES
 from calibration.exports import write_csv
 from calibration.suppression import SMALLEST_CELL
 from experiments import effects, figures
 from experiments import report_tables as tables
 from experiments import report_words as words
+from experiments.analysis import value_page
+from experiments.analysis.pages import Section, read_analysis, saved_analyses
+from experiments.analysis.value import DRAWS, flows, turnover_costs, worth
+from experiments.analysis.who_gains import who_gains
 from experiments.effects import BASELINE, ReportError
 from experiments.outcome_groups import NEEDED, clinic_values
 from experiments.page import Drawn, data_uri, fill_in, save_figures, write_page
+from experiments.provenance import layout_digest
 from experiments.report_fit import FitSection, fit_section
 from experiments.results import open_results
 
@@ -44,9 +51,11 @@ TRADE_OFFS = {
     "net": "change in income minus turnover and cost (thousand USD a year)",
 }
 # names of the files that some report writes: what a new report does not write again is removed
-TABLE_NAMES = ("scenarios", "outcomes", "number_needed", "over_time", "physicians", "physician_groups",
+TABLE_NAMES = ("scenarios", "outcomes", "number_needed", "over_time", "physicians", "physician_groups", "worth",
+               "who_gains_groups",
                "fit_table", "fit_effects", "fit_risk")  # fmt: skip
-FIGURE_NAMES = ("burnout_by_scenario", "dose_response", "over_time", "physicians", "who_gains", "trade_offs",
+FIGURE_NAMES = ("burnout_by_scenario", "dose_response", "over_time", "physicians", "who_gains", "trade_offs", "worth",
+                "who_gains_groups",
                 "fit_parameters", "fit_risk")  # fmt: skip
 
 
@@ -59,6 +68,8 @@ class Analysis(NamedTuple):
     over_time: pd.DataFrame
     physicians: pd.DataFrame
     groups: pd.DataFrame
+    worth: pd.DataFrame
+    gains: pd.DataFrame
     best: str | None
     near: list[str]
 
@@ -72,7 +83,8 @@ def write_report(results_dir: str | Path, fit_dir: str | Path | None = None, *,
     """Write the report of a finished sweep into its folder; returns the path of the page.
 
     Beside the page ``report.html``, which needs nothing else, are ``figures/`` (PNG and SVG) and ``tables/`` (CSV).
-    ``fit_dir`` is a folder of `clinictwin fit`: the page then has a section about the fit. Groups of fewer than
+    ``fit_dir`` is a folder of `clinictwin fit`: the page then has a section about the fit. Analyses in folders inside
+    the sweep's (`clinictwin sensitivity --out SWEEP/sensitivity`, and so on) have sections too. Groups of fewer than
     ``smallest_cell`` people of a fitted clinic are not shown (`calibration.suppression`). Raises ReportError on
     results or a fit that no report can be made of, ResultsError if there are no finished results, OSError if the folder
     cannot be written.
@@ -94,7 +106,22 @@ def report_of(data: xr.Dataset, folder: str | Path, fit_dir: str | Path | None =
         drawn = draw(data, found) | ({n: Drawn(*d) for n, d in fit.drawings.items()} if fit else {})
         pictures = save_figures(drawn, folder / "figures", FIGURE_NAMES)
     _save_tables(_numbers(found) | (fit.numbers if fit else {}), folder / "tables")
-    return write_page(folder / PAGE, render(data, found, pictures, fit))
+    analyses, of_analyses = _analyses(folder)
+    return write_page(folder / PAGE, render(data, found, pictures | of_analyses, fit, analyses))
+
+
+def _analyses(folder: Path) -> tuple[list[Section], dict[str, dict[str, Any]]]:
+    """Sections and pictures of the analyses inside a sweep's folder; files are named from that folder on."""
+    sections, pictures = [], {}
+    for path in saved_analyses(folder):
+        section, of_one, _ = read_analysis(path)
+        prefix = path.name
+        tables_of_one = [t._replace(csv=t.csv, folder=f"{prefix}/") for t in section.tables]
+        renamed = {f"{prefix}:{name}": p | {"folder": f"{prefix}/"} for name, p in of_one.items()}
+        sections.append(dataclasses.replace(section, name=f"analysis-{len(sections)}", tables=tables_of_one,
+                                            figures=tuple(f"{prefix}:{name}" for name in section.figures)))  # fmt: skip
+        pictures |= renamed
+    return sections, pictures
 
 
 def analyse(data: xr.Dataset, smallest_cell: int = 1) -> Analysis:
@@ -107,11 +134,26 @@ def analyse(data: xr.Dataset, smallest_cell: int = 1) -> Analysis:
     best = effects.best_scenario(prevalence)
     values = clinic_values(data)["burned_out"]
     near = [n for n in effects.not_told_apart(values, best) if n != BASELINE] if best else []
+    p = words.used_parameters(data)
+    money = pd.DataFrame()
+    if {"exhaustion", "visit_revenue"} <= set(data):
+        found = flows(data, p, words.first_use(data))
+        money = worth(found, [str(s) for s in data["scenario"].values], turnover_costs(p, DRAWS))
     return Analysis(
         effects.scenario_facts(data), outcomes, effects.number_needed(prevalence, data.sizes["physician"]),
         effects.over_time(data, tuple(TIME_PANELS)), effects.by_physician(data),
-        effects.by_group(data, smallest_cell=smallest_cell), best, near,
+        effects.by_group(data, smallest_cell=smallest_cell), money,
+        who_gains(data, _default_layout(data), smallest_cell), best, near,
     )  # fmt: skip
+
+
+def _default_layout(data: xr.Dataset) -> Layout | None:
+    """The clinic's layout where it is the default one of its size: whose traits are known, and nobody's."""
+    try:
+        layout = make_layout(data.sizes["physician"])
+    except ValueError:
+        return None
+    return layout if data.attrs.get("layout") == layout_digest(layout) else None
 
 
 def draw(data: xr.Dataset, found: Analysis) -> dict[str, Drawn]:
@@ -148,7 +190,7 @@ def draw(data: xr.Dataset, found: Analysis) -> dict[str, Drawn]:
         )
     if found.physicians["risk"].notna().any():
         drawn |= _draw_physicians(data, found, look, window)
-    return drawn
+    return drawn | value_page.worth_figures(found.worth, found.gains, found.best, look)
 
 
 def _draw_trade_offs(found: Analysis, look: Mapping[str, figures.Look]) -> dict[str, Drawn]:
@@ -199,6 +241,7 @@ def _numbers(found: Analysis) -> dict[str, pd.DataFrame]:
     frames = {
         "scenarios": found.facts, "outcomes": found.outcomes, "number_needed": found.needed,
         "over_time": found.over_time, "physicians": found.physicians, "physician_groups": found.groups,
+        "worth": found.worth, "who_gains_groups": found.gains,
     }  # fmt: skip
     return {name: frame for name, frame in frames.items() if not frame.empty}
 
@@ -211,7 +254,8 @@ def _save_tables(frames: Mapping[str, pd.DataFrame], folder: Path) -> None:
         (folder / f"{name}.csv").unlink(missing_ok=True)
 
 
-def render(data: xr.Dataset, found: Analysis, pictures: dict[str, dict[str, Any]], fit: FitSection | None) -> str:
+def render(data: xr.Dataset, found: Analysis, pictures: dict[str, dict[str, Any]], fit: FitSection | None,
+           analyses: Sequence[Section] = ()) -> str:  # fmt: skip
     """The page. Every text is escaped: names and descriptions come from configs."""
     when = words.span(data)
     if fit is not None:
@@ -231,6 +275,8 @@ def render(data: xr.Dataset, found: Analysis, pictures: dict[str, dict[str, Any]
         compared=tables.compared(found.facts), burnout=tables.burnout(found.outcomes),
         needed=tables.needed(found.needed), physicians=tables.physicians(found.physicians, found.best),
         groups=tables.physician_groups(found.groups), aims=tables.by_aim(found.outcomes),
+        worth=value_page.worth_table(found.worth, when.days / 7), about_worth=value_page.ABOUT_WORTH,
+        gains=value_page.gains_tables(found.gains, found.best), analyses=analyses,
         provenance=_provenance(data), config=str(data.attrs.get("config", "")),
     )  # fmt: skip
 

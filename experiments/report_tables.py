@@ -30,6 +30,7 @@ class Table(NamedTuple):
     rows: Sequence[Sequence[Cell]]
     csv: str
     note: str = ""
+    folder: str = ""  # where tables/ is, from the page on
 
 
 def _difference(row: pd.Series, digits: int) -> Cell:
@@ -100,11 +101,15 @@ def needed(frame: pd.DataFrame) -> Table | None:
             ends = interval(row["usd_per_case_low"] / 1000, row["usd_per_case_high"] / 1000, 0)
             cost = Cell(number(row["usd_per_case"] / 1000, 0), ends)
         people = interval(row["physicians_per_case_low"], row["physicians_per_case_high"])
-        rows.append([Cell(row["scenario"]), Cell(number(row["physicians_per_case"]), people), cost])
-    columns = ("Scenario", "Physicians in the clinic per one fewer burned out", "Thousand USD a year per one fewer")
+        ends = interval(row["dose_per_case_low"], row["dose_per_case_high"])
+        doses = Cell(number(row["dose_per_case"]), ends) if np.isfinite(row["dose_per_case"]) else Cell("–")
+        rows.append([Cell(row["scenario"]), Cell(number(row["physicians_per_case"]), people), doses, cost])
+    columns = ("Scenario", "Physicians in the clinic per one fewer burned out", "Physicians at dose 1 per one fewer",
+               "Thousand USD a year per one fewer")  # fmt: skip
     note = (
         "Only scenarios whose prevalence is clearly lower; intervals are the inverted ends of the difference's. The "
-        "second column counts the change's own assumed cost, not lost or gained income: see the net in "
+        "third column counts physicians who work at dose 1 of a single change (one scribe each, say); the last counts "
+        "the change's own assumed cost, not lost or gained income: see the net in "
         "“Cost and efficiency”."
     )
     return Table("How much for one burned-out physician fewer", columns, rows, "number_needed", note)

@@ -188,6 +188,21 @@ def last_start(data: xr.Dataset) -> float:
         return 0.0
 
 
+def first_use(data: xr.Dataset) -> dict[str, float]:
+    """Day after the warm-up on which a scenario's first change begins, by scenario; {} if the config cannot be read."""
+    try:
+        config = yaml.safe_load(data.attrs["config"])
+        begin = {
+            str(scenario["name"]): min(float(c.get("start_day", 0)) + float(c.get("decision_days", 0))
+                                       for c in scenario["interventions"])
+            for scenario in config["scenarios"] if scenario.get("interventions")
+        }  # fmt: skip
+        families = data["family"].values if "family" in data.coords else data["scenario"].values
+        return {str(s): begin.get(str(f), 0.0) for s, f in zip(data["scenario"].values, families, strict=True)}
+    except (KeyError, TypeError, ValueError, AttributeError, yaml.YAMLError):
+        return {}
+
+
 def warnings(data: xr.Dataset, outcomes: pd.DataFrame, fitted: Parameters | None) -> list[str]:
     """What a reader must know before trusting the numbers; ``fitted``: the parameters of the fit that is shown."""
     found = [_of_replicates(data.sizes["replicate"]), *_of_time(data), _of_leavers(data, outcomes)]

@@ -141,13 +141,15 @@ def test_groups_and_their_gap():
 def test_number_needed_inverts_the_difference():
     rows = pd.DataFrame({
         "scenario": ["a", "b"], "yearly_cost": [200_000.0, 0.0], "difference": [-10.0, -1.0], "low": [-12.5, -3.0],
-        "high": [-8.0, 1.0], "verdict": [LOWER, NOISE],
+        "high": [-8.0, 1.0], "verdict": [LOWER, NOISE], "kind": ["inbox_pooling", "part_time"], "dose": [0.8, 1.0],
     })  # fmt: skip
     only = effects.number_needed(rows, physicians=50).to_dict("records")
     assert [row["scenario"] for row in only] == ["a"]
     people = [only[0][f"physicians_per_case{end}"] for end in ("", "_low", "_high")]
     assert people == pytest.approx([10.0, 8.0, 12.5])
     assert only[0]["usd_per_case"] == pytest.approx(200_000 / (0.10 * 50))
+    # 200,000 USD pay for 20 physicians at dose 1 of 10,000 a year: 25 of the 50 are reached at 0.8
+    assert only[0]["dose_per_case"] == pytest.approx(20 / (0.10 * 50))
 
 
 def test_the_best_and_those_not_told_apart_from_it():
