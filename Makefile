@@ -16,7 +16,7 @@ help:
 	@echo "make test       run the tests at their reduced size"
 	@echo "make test-full  run the tests at full size (slow)"
 	@echo "make lint       ruff, and mypy on the rules, the parameters and the calibration"
-	@echo "make bench      measure the speed of the engines and of the event log"
+	@echo "make bench      measure the speed of the engines, of the event log and of sweeps"
 	@echo "make fuzz       look for files that break what reads them, guided by coverage (FUZZ_SECONDS=300)"
 
 demo: .venv/.ready-run
@@ -36,6 +36,7 @@ lint: .venv/.ready-test
 bench: .venv/.ready-bench
 	$(PY) -m tests.benchmarks.speed
 	$(PY) -m tests.benchmarks.ingest
+	$(PY) -m tests.benchmarks.sweep
 
 # Stops at the first finding: it writes the input that broke a source to .cache/fuzz-found/.
 FUZZ_SECONDS ?= 300
@@ -61,7 +62,7 @@ endif
 	fi
 	@printf '%s\n' "$(CURDIR)" > $@
 
-extras-run :=
+extras-run := [all]
 extras-test := [test]
 extras-bench := [bench]
 extras-fuzz := [test,fuzz]

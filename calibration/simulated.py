@@ -15,6 +15,7 @@ from abm.layout import TRAITS, Layout, make_layout
 from abm.outcomes import RECORDED
 from abm.parameters import ENTRIES, Parameters, entry, from_unbounded, to_unbounded
 from abm.population import simulate
+from abm.rules import Rules
 from calibration.forward import RISK_DAYS
 from calibration.observing import ObservationPlan, observe_with_truth
 from calibration.readouts import THRESHOLDS
@@ -46,6 +47,7 @@ def simulate_observations(
     parameters: Parameters | None = None, *, days: int = 182, physicians: int = 50, seed: int = 0,
     plan: ObservationPlan | None = None, warm_up_days: int = WARM_UP_DAYS,
     interventions: Iterable[iv.Intervention] | None = None, layout: Layout | None = None, engine: str = "jax",
+    rules: Rules | None = None,
 ) -> SimulatedClinic:  # fmt: skip
     """What a clinic's systems would report over ``days``.
 
@@ -56,6 +58,7 @@ def simulate_observations(
         warm_up_days: whole weeks simulated before the first observation.
         interventions: their start days count from the first simulated day, the warm-up's.
         engine: "jax" (exact mode) or "mesa", whose patients are agents and whose draws are its own.
+        rules: behavioural rules to use instead of the standard ones, for a truth that no fit has in its model.
 
     Raises:
         ValueError: on sizes or an intervention that is refused.
@@ -66,7 +69,7 @@ def simulate_observations(
         raise ValueError(f"days: met {days}, expected 1 or more")
     parameters, plan = parameters or Parameters(), plan or ObservationPlan()
     layout = layout or _sampled(make_layout(physicians, seed=seed))
-    whole = _simulated(parameters, warm_up_days + days, seed, interventions, layout, engine)
+    whole = _simulated(parameters, warm_up_days + days, seed, interventions, layout, engine, rules)
     records = {name: values[warm_up_days:] for name, values in whole.items()}
     hires = whole["hired"][:warm_up_days].sum(axis=0)
     observed = observe_with_truth(records, layout, parameters, seed, plan, generation=hires)
@@ -82,14 +85,14 @@ def simulate_observations(
 
 
 def _simulated(parameters: Parameters, days: int, seed: int, interventions: Iterable[iv.Intervention] | None,
-               layout: Layout, engine: str) -> dict[str, np.ndarray]:  # fmt: skip
+               layout: Layout, engine: str, rules: Rules | None) -> dict[str, np.ndarray]:  # fmt: skip
     """Physicians' daily outcomes [days, N] by name."""
     if engine == "jax":
-        run = simulate(parameters, days, seed, interventions, layout=layout)
+        run = simulate(parameters, days, seed, interventions, layout=layout, rules=rules)
         return {name: np.asarray(run.physicians[name], float) for name in RECORDED}
     if engine != "mesa":
         raise ValueError(f"engine: met {engine!r}, expected jax or mesa")
-    clinic = Clinic(parameters, interventions=interventions or (), layout=layout, rng=seed)
+    clinic = Clinic(parameters, interventions=interventions or (), layout=layout, rules=rules, rng=seed)
     clinic.run_for(days)
     return clinic.records()
 

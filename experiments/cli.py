@@ -14,6 +14,7 @@ from rich.markup import escape
 from experiments import (
     commands_analysis,
     commands_decisions,
+    commands_diagnose,
     commands_implementation,
     commands_ingest,
     commands_quality,
@@ -271,6 +272,7 @@ def relaxation_bias(
 
 
 commands_analysis.register(app, refusing)
+commands_diagnose.register(app, refusing)
 commands_ingest.register(app, refusing)
 commands_twin.register(app, refusing)
 commands_implementation.register(app, refusing)

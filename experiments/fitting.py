@@ -44,7 +44,7 @@ def fit_file(
     console, folder = console or Console(), Path(out_dir)
     if (folder / "fit.yaml").exists():
         raise ValueError(f"{folder}: met a folder with a fit in it, expected a new one (--out)")
-    table, account = _read(Path(observations))
+    table, account = read_table(Path(observations))
     console.print(account, highlight=False)
     if clinic is None:
         clinic = infer_clinic(table, timezone)
@@ -61,7 +61,7 @@ def fit_file(
     return found
 
 
-def _read(path: Path) -> tuple[pd.DataFrame, str]:
+def read_table(path: Path) -> tuple[pd.DataFrame, str]:
     """Validated observations and the account of what was read."""
     with path.open("rb") as file:
         is_log = file.read(len(SQLITE)) == SQLITE

@@ -70,7 +70,7 @@ def _words(vector: np.ndarray, names: tuple[str, ...]) -> str:
     order = np.argsort(-np.abs(vector))
     sign = np.sign(vector[order[0]])
     told = [k for k in order if abs(vector[k]) > LOADED] or [order[0]]
-    return " ".join(f"{sign * vector[k]:+.2f} {names[k]}" for k in told)
+    return ", ".join(f"{sign * vector[k]:.2f} {names[k]}" for k in told)
 
 
 def profile(at: Revisited, direction: np.ndarray, steps: np.ndarray, *, exact: bool = True) -> pd.DataFrame:
