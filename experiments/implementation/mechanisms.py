@@ -10,10 +10,10 @@ from typing import Any
 from abm.parameters import ASSUMED, ENTRIES
 from experiments.implementation.catalogue import Challenge, by_key, challenge
 from experiments.implementation.frames import ImplementationError, shipped
+from experiments.implementation.picture import FAULT_MEANINGS
 from experiments.implementation.quantities import EVENT, FAULT, PARAMETER, PROGRAMME, SETTINGS, Move, bounds
 
 ONE_OF = {"moves", "out_of_reach"}
-FAULT_MEANINGS = "what the streams of the twin show; see calibration.observing"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,14 +47,14 @@ class Mechanism:
 
 
 def _words(move: Move) -> str:
-    meaning = {
-        PARAMETER: lambda: ENTRIES[move.name].meaning,
-        EVENT: lambda: f"{ENTRIES[move.name].meaning}, in the second quarter only",
-        FAULT: lambda: FAULT_MEANINGS,
-        PROGRAMME: lambda: SETTINGS[move.name].meaning,
+    what, meaning = {
+        PARAMETER: lambda: ("the parameter", ENTRIES[move.name].meaning),
+        EVENT: lambda: ("for the second quarter the parameter", ENTRIES[move.name].meaning),
+        FAULT: lambda: ("the stream fault", FAULT_MEANINGS[move.name.rpartition(".")[2]]),
+        PROGRAMME: lambda: ("the programme's setting", SETTINGS[move.name].meaning),
     }[move.kind]()
     return (
-        f"the {move.quantity} ({meaning}) from {move.usual:g} to {move.typical:g} (typical) or {move.severe:g} (severe)"
+        f"{what} {move.name} ({meaning}) from {move.usual:g} to {move.typical:g} (typical) or {move.severe:g} (severe)"
     )
 
 

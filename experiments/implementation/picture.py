@@ -29,6 +29,20 @@ SIGNS = {
     "resting_heart_rate": 1,
     "heart_rate_variability_rmssd": -1,
 }
+# Faults in words; what they are is `calibration.observing`'s to say.
+FAULT_MEANINGS = {
+    "missing_share": "share of values that never arrive",
+    "gap_per_day": "chance a day that a person's stream falls silent",
+    "gap_days": "mean days of such a silence",
+    "delay_hours": "usual hours from measurement to receipt",
+    "late_share": "share of days whose data come later than usual",
+    "late_days": "mean days by which these are later",
+    "correction_share": "share of values too low at first and corrected later",
+    "wearable_share": "share of physicians who wear a sensor",
+    "failing_sensor_share": "share of sensors that fail for good",
+    "unnoticed_share": "share of failed sensors whose values pass for good",
+    "survey_response_share": "share of physicians who answer a survey",
+}
 MOST_FAULT = 10_000.0  # of hours and days of a fault
 TRUTH_DAYS = 28  # the last weeks, over which the true risk is averaged
 

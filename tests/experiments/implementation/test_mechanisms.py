@@ -34,7 +34,7 @@ def test_a_mapping_names_what_exists_and_worsens_from_typical_to_severe(key):
             plan_with({move.name: move.severe})
         assert move.typical != move.usual
         assert (move.severe - move.typical) * (move.typical - move.usual) > 0
-        assert move.quantity in one.sentence
+        assert move.name in one.sentence
     assert one.rule in one.sentence and one.because in one.sentence and one.source in one.sentence
 
 
@@ -102,7 +102,7 @@ def test_the_list_and_the_form_on_the_command_line(tmp_path):
     run = CliRunner().invoke
     done = run(app, ["challenges", "list", "--theme", "data-related", "--why"])
     assert done.exit_code == 0 and "Data ownership: not in the model's reach" in done.output, done.output
-    assert "fault ehr.missing_share" in done.output
+    assert "stream fault ehr.missing_share (share of values" in done.output
     done = run(app, ["challenges", "list", "--theme", "data"])
     assert done.exit_code == 2 and "there are technological" in done.output
     form = str(tmp_path / "answers.yaml")
