@@ -33,6 +33,7 @@ from experiments.scenarios import replicate_words
 
 SEED = 20  # of the chances that a fit's clinics meet
 FEWEST_PAIRS = 2
+ROOM = 4
 Changes = Sequence[tuple[Intervention, dt.date, dt.date | None]]  # a change, its first date, the first without it
 
 
@@ -45,7 +46,7 @@ class Starts:
     parameters: Parameters  # fields are numbers or [R]
     traits: Any  # [R, P, GENERATIONS, len(TRAITS)], None: the layout's
     words: np.ndarray  # uint32 [R, 2]
-    states: ClinicState  # each [R, ...]; of as many changes as ``in_force``, and room for one more
+    states: ClinicState  # each [R, ...]; with room for the changes in force and one more
     first_day: int
     date: dt.date
     in_force: tuple[Intervention, ...]  # decided before; days are those of the simulation
@@ -59,7 +60,12 @@ class Starts:
     def change_set(self, change: Intervention | None) -> InterventionSet:
         """What is in force and perhaps one change more, as arrays of one size."""
         wanted = [*self.in_force, *([] if change is None else [change])]
-        return single(as_set(wanted, self.layout, size=len(self.in_force) + 1))
+        return single(as_set(wanted, self.layout, size=room_for(len(self.in_force) + 1)))
+
+
+def room_for(changes: int) -> int:
+    """Places for so many changes: in steps, so that another decision in force needs no other program."""
+    return -(-changes // ROOM) * ROOM
 
 
 def single(changes: InterventionSet) -> InterventionSet:
@@ -98,7 +104,7 @@ def _fit_starts(folder: Path, decided: Changes, pairs: int, days: int, on: dt.da
     traits = np.asarray(clinics.traits, np.float32)
     history = int(fit.info["warm_up_days"]) + int(fit.info["days"]) // WEEK_DAYS * WEEK_DAYS
     in_force = _in_days(decided, history, on)
-    size = len(in_force) + 1
+    size = room_for(len(in_force) + 1)
     begin = jax.vmap(lambda p, t: initial_state(p, dataclasses.replace(clinics.layout, traits=t), size, jnp.float32))
     before = Starts(
         clinics.layout, clinic.who, parameters, traits, replicate_words(SEED, pairs), begin(parameters, traits), 0, on,
@@ -159,10 +165,10 @@ def _twin_starts(folder: Path, decided: Changes, pairs: int, days: int) -> Start
     states = jax.vmap(lambda c, b: write_block(c, b.T), in_axes=(0, 2))(clinic, jnp.asarray(members.block))
     first_day, date = twin.day + 1 + plan.warm_up_days, plan.date(twin.day + 1)
     in_force = _in_days(decided, first_day, date)
-    known = len(in_force) + 1 - int(states.use.tried.shape[-1])
+    missing = room_for(len(in_force) + 1) - int(states.use.tried.shape[-1])
     basis = basis_of_twin(folder, date.isoformat(), twin.noted.sequence, report.day, pairs, days)
     return Starts(
-        plan.clinic.layout, plan.clinic.who, parameters, None, np.asarray(members.words), _with_room(states, known),
+        plan.clinic.layout, plan.clinic.who, parameters, None, np.asarray(members.words), _with_room(states, missing),
         first_day, date, in_force, report.drivers, basis,
     )  # fmt: skip
 
