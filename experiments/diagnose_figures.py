@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,6 +14,7 @@ from experiments.figures import PALETTE, QUIET, WIDTH, short
 
 GOAL = (0.88, 0.92)  # share of 90 % intervals that should hold the truth
 COLUMNS = 4
+TITLE_CHARACTERS = 24  # of a line
 
 
 def coverage(table: pd.DataFrame) -> Figure:
@@ -37,13 +39,14 @@ def coverage(table: pd.DataFrame) -> Figure:
 def rank_bands(checks: Mapping[str, RankCheck]) -> Figure:
     """Distribution functions of the truths' ranks less their expectation, in the band of all points at once."""
     rows = -(-len(checks) // COLUMNS)
-    figure = Figure(figsize=(WIDTH, 0.4 + 1.35 * rows), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 0.4 + 1.5 * rows), layout="constrained")
     panels = figure.subplots(rows, COLUMNS, squeeze=False, sharex=True, sharey=True).ravel()
     for ax, (name, check) in zip(panels, checks.items(), strict=False):
         off = PALETTE[0] if check.inside else PALETTE[1]
         ax.fill_between(check.points, check.low - check.points, check.high - check.points, color="#e3e3e3", step="mid")
         ax.plot(check.points, check.ecdf - check.points, color=off, linewidth=1.2)
-        ax.set_title(short(name) + ("" if check.inside else " – outside"), fontsize=7.5)
+        title = textwrap.fill(name.replace("_", " ") + ("" if check.inside else " (outside)"), TITLE_CHARACTERS)
+        ax.set_title(title, fontsize=7.5)
         ax.tick_params(labelsize=7)
     for ax in panels[len(checks) :]:
         ax.remove()
@@ -60,12 +63,12 @@ def stream_value(table: pd.DataFrame) -> Figure:
     y = np.arange(len(rows))
     ax.barh(y, rows["risk_deviation"], xerr=2 * rows["risk_error"], color=PALETTE[0], height=0.6,
             error_kw={"elinewidth": 0.8, "ecolor": QUIET})  # fmt: skip
-    ax.plot(rows["burned_out_deviation"], y, "D", color=PALETTE[1], markersize=4, label="whether burned out at all")
+    ax.plot(rows["burned_out_deviation"], y, "D", color=PALETTE[1], markersize=4, label="of being burned out")
     ax.set_yticks(y, [short(name) for name in rows["design"]])
-    ax.set(xlabel="posterior standard deviation of a physician's burnout risk (percentage points)",
+    ax.set(xlabel="standard deviation of a physician's risk (points)",
            ylim=(len(rows) - 0.4, -0.6))  # fmt: skip
     ax.grid(axis="y", visible=False)
-    ax.legend(loc="lower right", frameon=True, fontsize=8)
+    ax.legend(loc="upper right", frameon=True, fontsize=8)
     return figure
 
 

@@ -43,10 +43,11 @@ def sentences(diagnosis: Diagnosis) -> list[str]:
     covered, ranked = coverage_of(diagnosis), rank_table(diagnosis)
     said = []
     for row in covered[covered["name"] == "all"].itertuples():
-        error = f" ± {200 * row.standard_error:.1f}" if np.isfinite(row.standard_error) else ""
-        inside = "within" if GOAL[0] <= row.share <= GOAL[1] else "outside"
-        said.append(f"{row.kind}, truth {row.truth}: {100 * row.share:.1f}{error} % of {row.intervals:,} intervals of "
-                    f"90 % hold the truth, {inside} the goal of 88 to 92 %.")  # fmt: skip
+        error = 2 * row.standard_error if np.isfinite(row.standard_error) else 1.0
+        reaches = row.share + error >= GOAL[0] and row.share - error <= GOAL[1]
+        verdict = "the goal of 88 to 92 % is " + ("within this error" if reaches else "missed")
+        said.append(f"{row.kind}, truth {row.truth}: {100 * row.share:.1f} ± {100 * error:.1f} % of {row.intervals:,} "
+                    f"intervals of 90 % hold the truth; {verdict}.")  # fmt: skip
     out = ranked[~ranked["inside"]]["name"]
     said.append(f"Ranks: {len(ranked) - len(out)} of {len(ranked)} parameters inside their {100 * BAND:.0f} % band"
                 + (f"; outside: {', '.join(out)}." if len(out) else "."))  # fmt: skip
