@@ -77,12 +77,13 @@ def written(folder, batches):
 
 def kill_at(running, folder, moment):
     """Kill it at a random moment from the making of the store to its end; whether it was still alive."""
-    more = moment.choice(["made", *range(1, BATCHES // 2, 2), BATCHES])
-    aim = len(ledger_of(folder)) + more if more != "made" else None
+    begun, made = len(ledger_of(folder)), (folder / UNFINISHED).is_dir()
+    aim = moment.choice([0, *range(1, BATCHES // 2), BATCHES]) if made else moment.choice([0, 1, 2, 5])
+    aim = min(begun + aim, BATCHES)  # batches in the ledger
+    delay = moment.choice([0, 0.02, 0.1]) * moment.random()
     while running.poll() is None:
-        there = (folder / UNFINISHED).is_dir() if aim is None else len(ledger_of(folder)) >= min(aim, BATCHES)
-        if there:
-            time.sleep(moment.choice([0, 0.02, 0.1]) * moment.random())
+        if (folder / UNFINISHED).is_dir() and len(ledger_of(folder)) >= aim:
+            time.sleep(delay)
             break
         time.sleep(0.002)
     running.send_signal(signal.SIGKILL)
@@ -91,15 +92,18 @@ def kill_at(running, folder, moment):
 
 
 def test_random_kills_lose_the_batch_in_flight_only(start, undisturbed, tmp_path):
-    moment, expected = random.Random(20260101), content(undisturbed / STORE)
-    kills, sweeps, unfinished_kills = 0, 0, 0
+    moment, expected = random.Random(3), content(undisturbed / STORE)
+    kills, sweeps, unfinished_kills, counts = 0, 0, 0, []
     while kills < KILLS:
         folder, times = tmp_path / str(sweeps), {}
         sweeps += 1
         while not (folder / STORE).is_dir() and kills < KILLS:
             kills += kill_at(start(folder), folder, moment)
-            done = [] if (folder / STORE).is_dir() else ledger_of(folder)
+            if (folder / STORE).is_dir():  # killed after its last step
+                break
+            done = ledger_of(folder)
             unfinished_kills += 0 < len(done) < BATCHES
+            counts.append(len(done))
             assert len(done) == len(set(done)), "a batch was computed twice"
             now = written(folder, done)
             assert {path: now[path] for path in times} == times, "a batch in the ledger was written again"
@@ -110,7 +114,7 @@ def test_random_kills_lose_the_batch_in_flight_only(start, undisturbed, tmp_path
         assert {path: (folder / STORE / path).stat().st_mtime_ns for path in times} == times
         assert content(folder / STORE) == expected
         assert sorted(p.name for p in folder.iterdir() if p.name != "results.lock") == [STORE]
-    print(f"{kills} kills ({unfinished_kills} between the first and the last batch) of {sweeps} sweeps")
+    print(f"{kills} kills ({unfinished_kills} between the first and the last batch) of {sweeps} sweeps; after {counts}")
     assert unfinished_kills >= KILLS // 4
 
 
