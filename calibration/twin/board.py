@@ -49,6 +49,7 @@ class Board:
         shape = (0, len(NAMES), plan.physicians)
         self._value, self._suspect = np.full(shape, np.nan), np.zeros(shape, bool)
         self._measured = np.full(shape, _NEVER)
+        self._several = np.zeros(shape, bool)  # values of one day to choose among
 
     @property
     def last_day(self) -> int:
@@ -90,13 +91,13 @@ class Board:
             return None
         self._grow(int(cells.day.max()) + 1)
         before = self._measured.reshape(-1)[cells.cell]
-        is_conflict = (before != _NEVER) & (before != cells.instant)
+        is_conflict = (before != _NEVER) & (before != cells.instant) | self._several.reshape(-1)[cells.cell]
         if is_conflict.any() or len(np.unique(cells.cell)) < len(cells.cell):
             other = Board(self._plan)
             whole = other._lay_out(everything())
-            other._grow(len(self._value))
-            other._grow(int(whole.day.max(initial=-1)) + 1)
-            self._grow(len(other._value))
+            length = max(len(self._value), int(whole.day.max(initial=-1)) + 1)
+            for board in (self, other):
+                board._grow(length, spare=0)
             other._put(whole)
             different = ~_same(self._value, other._value) | (self._suspect != other._suspect)
             self.__dict__.update(other.__dict__)
@@ -137,14 +138,14 @@ class Board:
         if which.any():
             self._aside[reason] |= identities(which)
 
-    def _grow(self, days: int) -> None:
+    def _grow(self, days: int, spare: int = _GROWTH_DAYS) -> None:
         more = days - len(self._value)
         if more <= 0:
             return
-        more += _GROWTH_DAYS
+        more += spare
         fill = lambda array, value: np.concatenate([array, np.full((more, *array.shape[1:]), value)])  # noqa: E731
         self._value, self._suspect = fill(self._value, np.nan), fill(self._suspect, False)
-        self._measured = fill(self._measured, _NEVER)
+        self._measured, self._several = fill(self._measured, _NEVER), fill(self._several, False)
 
     def _put(self, cells: _Cells) -> None:
         order = np.lexsort((cells.instant, np.isfinite(cells.value)))
@@ -153,6 +154,7 @@ class Board:
         self._aside[DOUBLED] |= {
             ("", str(c), int(t)) for c, t in zip(doubled, cells.instant[order][~last], strict=True)
         }
+        self._several.reshape(-1)[doubled] = True
         chosen = order[last]
         cell = cells.cell[chosen]
         self._value.reshape(-1)[cell] = cells.value[chosen]

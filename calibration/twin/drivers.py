@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 AHEAD_DAYS = 30  # at which the effect is looked at
 STANDARD = "standard deviations between physicians"
-NO_EFFECT = ("rating", "intercept")  # how people answer: not a cause
+NO_EFFECT = ("trait_rating", "trait_intercept")  # how people answer: not a cause
 _TRAITS = tuple(r for r in range(TRAIT_ROWS.start, TRAIT_ROWS.stop) if BLOCK[r] not in NO_EFFECT)
 OWN_ROWS: tuple[int, ...] = (*range(len(STATES)), *_TRAITS)
 LEAST_EFFECT = 1e-4  # of risk; smaller ones are not listed
@@ -72,7 +72,7 @@ def _meaning(row: int) -> tuple[str, str, Callable[[np.ndarray], np.ndarray]]:
     """(name, unit, from the block's scale to that unit)."""
     name = BLOCK[row]
     if row >= TRAIT_ROWS.start:
-        return f"trait {name}", STANDARD, lambda x: x
+        return name.replace("_", " "), STANDARD, lambda x: x
     if name == "fatigue" or name in MIND:
         return name.replace("_", " "), "1", lambda x: 1.0 / (1.0 + np.exp(-x))
     return name.replace("_", " "), "min" if name.startswith("backlog") else "1", np.expm1

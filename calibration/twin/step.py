@@ -237,7 +237,7 @@ def risk_of(block: Any, p: Any) -> tuple[Any, Any]:
         jax.nn.sigmoid(block[:, BLOCK.index(name)]) for name in BURNOUT_STATES
     )
     index = burnout_index(exhaustion, cynicism, motivation, change_fatigue, p)
-    own = personal_intercept(block[:, BLOCK.index("intercept")])
+    own = personal_intercept(block[:, BLOCK.index("trait_intercept")])
     threshold = p.burnout_threshold_3
     return burnout_risk(index, threshold, jnp), burned_out(index, own, threshold, jnp)
 

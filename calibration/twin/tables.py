@@ -46,20 +46,10 @@ def days_dataset(told: Mapping[int, Told], plan: TwinPlan) -> xr.Dataset:
         variables[f"parameter_{name}"] = (("day", "parameter"), stack["shared"][:, k])
     coordinates = {
         "day": days, "date": ("day", pd.DatetimeIndex([plan.date(d) for d in days])), "who": list(plan.clinic.who),
-        "measure": list(COMPARED), "stream": list(WATCHED), "quantity": _quantities(), "parameter": list(plan.names),
+        "measure": list(COMPARED), "stream": list(WATCHED), "quantity": list(BLOCK), "parameter": list(plan.names),
         "unit": ("parameter", [ENTRIES[n].unit for n in plan.names]),
     }  # fmt: skip
     return xr.Dataset(variables, coordinates, {"quantiles": list(QUANTILES), "first_day": plan.first_day.isoformat()})
-
-
-def _quantities() -> list[str]:
-    """Names of a block's rows, no two alike: motivation is a state and a trait."""
-    seen: set[str] = set()
-    names = []
-    for name in BLOCK:
-        names.append(f"trait_{name}" if name in seen else name)
-        seen.add(name)
-    return names
 
 
 def _stacked(arrays: list[np.ndarray], plan: TwinPlan, name: str) -> np.ndarray:

@@ -59,7 +59,7 @@ def clinic(rng, physicians, members, common_spread=0.5, own_spread=0.7, chance=0
     """(prediction of one measure that is parameter + own trait + chance, the parts)."""
     shared = common_spread * rng.standard_normal((2, members))
     block = rng.standard_normal((physicians, len(BLOCK), members))
-    own = BLOCK.index("pace")
+    own = BLOCK.index("trait_pace")
     values = np.zeros((physicians, len(COMPARED), members))
     row = COMPARED.index("ehr_minutes")
     chances = chance * rng.standard_normal((physicians, members))
@@ -103,7 +103,7 @@ def test_an_answer_weighs_members_by_bayes_rule():
     rng = np.random.default_rng(11)
     members = 4096
     predicted, _, _ = clinic(rng, 1, members)
-    own = BLOCK.index("intercept")
+    own = BLOCK.index("trait_intercept")
     latent = np.asarray(predicted.values[0, LEVEL_ROW])
     block = predicted.block.at[0, own].set(latent)
     found = analyse(predicted._replace(block=block), observed(1, burnout_level=[3.0]), NO_RELATIONS)
@@ -126,7 +126,7 @@ def test_nothing_is_learnt_of_what_no_value_tells():
     rng = np.random.default_rng(13)
     physicians, members, days = 10, 256, 60
     predicted, row, _ = clinic(rng, physicians, members)
-    blind = BLOCK.index("rating")
+    blind = BLOCK.index("trait_rating")
     block, shared, relations = predicted.block, predicted.shared, NO_RELATIONS
     for _ in range(days):
         values = predicted.values.at[:, row].set(jnp.asarray(rng.standard_normal((physicians, members)), jnp.float32))

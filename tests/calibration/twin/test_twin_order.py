@@ -26,7 +26,9 @@ KILLS = 40 if os.environ.get("CLINICTWIN_FULL") else 3
 def bits(twin):
     """Everything a twin knows and has told, as bytes."""
     state = twin.state
-    leaves = jax.tree.leaves((everybody(state), state.sources, state.drift, state.filled, state.session_minutes, state.relations))
+    leaves = jax.tree.leaves(
+        (everybody(state), state.sources, state.drift, state.filled, state.session_minutes, state.relations)
+    )
     told = [np.asarray(part) for day in sorted(twin.told) for part in twin.told[day]]
     return b"".join(np.asarray(leaf).tobytes() for leaf in (*leaves, *told))
 
