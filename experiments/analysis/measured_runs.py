@@ -85,10 +85,11 @@ class MeasuredRuns:
             part = slice(first, min(first + RUNS_READ_AT_ONCE, count))
             of_part = jax.tree.map(lambda v, p=part: v[p] if np.ndim(v) else v, parameters)
             records = self._records(of_part, doses[part], list(seeds[part]), mode, progress)
-            frames.append(self._read(records, self.yearly_costs(doses[part])))
+            frames.append(self.read(records, self.yearly_costs(doses[part])))
         return pd.concat(frames, ignore_index=True)
 
-    def _read(self, records: dict[str, np.ndarray], costs: np.ndarray) -> pd.DataFrame:
+    def read(self, records: dict[str, np.ndarray], costs: np.ndarray) -> pd.DataFrame:
+        """Measures [R] of records [R, periods, N] by name, of runs with these yearly costs [R]."""
         data = to_dataset(records, self.layout, period_days=self.period_days, leading={"scenario": range(len(costs))},
                           with_derived=False)  # fmt: skip
         return clinic_values(data.assign_coords(yearly_cost=("scenario", costs)), self.measures).to_dataframe()

@@ -32,3 +32,10 @@ def read_doses(text: str) -> tuple[tuple[str, ...], np.ndarray]:
 def in_words(kinds: Sequence[str], doses: np.ndarray, least: float = 0.005) -> str:
     """'scribe 0.50, wellbeing 1.00', or 'nothing'; doses below ``least`` are left out."""
     return ", ".join(f"{k} {d:.2f}" for k, d in zip(kinds, doses, strict=True) if d >= least) or "nothing"
+
+
+def known_kinds(names: Sequence[str]) -> tuple[str, ...]:
+    """The names as kinds. Raises InterventionError on an unknown one, ValueError on none or one given twice."""
+    if not names or len(set(names)) < len(names):
+        raise ValueError(f"kinds: met {', '.join(names) or 'none'}, expected different kinds, at least one")
+    return tuple(Intervention(name, 0.0).kind for name in names)

@@ -101,6 +101,7 @@ def sensitivity_figure(table: pd.DataFrame, unit: str) -> Figure:
     """Indices on the left, slopes and screening on the right, one row an input, foremost on top."""
     rows = table[table["total"].notna()].iloc[:MOST_ROWS]
     figure = Figure(figsize=(WIDTH, 1.6 + 0.3 * len(rows)), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.12)
     left, right = figure.subplots(1, 2, sharey=True)
     y = np.arange(len(rows))
     for name, label, shift, colour, mark in (("total", "total index", -0.14, PALETTE[0], "o"),

@@ -128,6 +128,7 @@ def money_figure(worth: pd.DataFrame) -> Figure:
 def groups_figure(rows: pd.DataFrame, colour: str) -> Figure:
     """Dot plot of a change by group, groupings apart from each other."""
     figure = Figure(figsize=(WIDTH, 1.2 + 0.27 * len(rows) + 0.15 * rows["grouping"].nunique()), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.12)
     ax = figure.subplots()
     step = rows["grouping"].ne(rows["grouping"].shift()).cumsum().to_numpy()
     y = np.arange(len(rows)) + 0.6 * step
