@@ -128,8 +128,8 @@ def sentences(comparison: Comparison) -> list[str]:
     for source in comparison.sources:
         alone = comparison.table[comparison.table["found_by"] == source]
         if len(alone):
-            theme, most = alone["theme"].value_counts(sort=True).items().__iter__().__next__()
-            found.append(f"{len(alone)} are in {source} alone, most of them {theme} ({most}).")
+            themes = alone["theme"].value_counts()
+            found.append(f"{len(alone)} are in {source} alone, most of them {themes.index[0]} ({themes.iloc[0]}).")
         else:
             found.append(f"None is in {source} alone.")
     return found

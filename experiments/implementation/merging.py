@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from experiments.implementation.frames import ImplementationError
-from experiments.implementation.records import read_records, write_table
+from experiments.implementation.records import read_records
 
 PROPOSED_FROM = 0.45  # cosine similarity of character n-grams from which a pair is proposed (assumed)
 MOST_LABELS = 5000
@@ -44,11 +44,6 @@ def propose(labels: Sequence[str], least: float = PROPOSED_FROM) -> pd.DataFrame
         if i < j and value >= least
     ]
     return pd.DataFrame(rows, columns=list(COLUMNS)).sort_values("similarity", ascending=False, ignore_index=True)
-
-
-def write_proposals(proposals: pd.DataFrame, path: Path) -> None:
-    """Write a merge list to be decided on: 'merge' or 'keep apart' in the column decision."""
-    write_table(proposals, path)
 
 
 def read_decisions(path: Path) -> dict[str, str]:

@@ -22,6 +22,10 @@ from experiments.yaml_source import ConfigError, Source, read_yaml
 
 LOWEST, HIGHEST = -2, 2  # of a rating: Damschroder and Lowery 2013, Implementation Science 8:51
 KEYS = ("constructs", "challenges")
+COUNTS_FOR_EACH = (
+    "A construct's rating counts for each challenge that lies under it, so that a few barriers add up to many "
+    "challenges; rate challenges by themselves where only some are there."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +122,8 @@ def write_readiness(answers: Answers, clinics: Clinics, folder: Path) -> Path:
         lead = [
             f"Without obstacles the programme takes {promised.mean():.1f} points of burnout risk away in the first "
             f"year. With yours it is {float(expected.mean):.1f} ({float(expected.low):.1f} to "
-            f"{float(expected.high):.1f}): {lost:.0f} % of the promise is lost ({low:.0f} to {high:.0f}).",
+            f"{float(expected.high):.1f}): {lost:.0f} % of the promise is lost ({low:.0f} to {high:.0f})"
+            + (", which leaves the clinic worse off in that year than without the programme." if lost > 100 else "."),
             f"Act first on: {'; '.join(order['label'].head(3))}.",
             *lead,
         ]
@@ -143,6 +148,8 @@ def write_readiness(answers: Answers, clinics: Clinics, folder: Path) -> Path:
             0, "No construct was rated as a barrier (below 0), so nothing of the promise is lost by this account."
         )
     parts.append(Part("What helps", items=_helps(answers)))
+    ratings = [("answers", "Strength of each challenge: 0 none, 1 typical, 2 severe.", answers_table(answers))]
+    parts.append(Part("Strengths from your answers", [COUNTS_FOR_EACH], tables=ratings))
     outside = [challenge(k).label for k, s in answers.strengths.items() if s > 0 and k not in mapped()]
     if outside:
         parts.append(Part("Barriers that the model cannot weigh", items=outside))
@@ -165,7 +172,7 @@ def _helps(answers: Answers) -> list[str]:
 
 
 def answers_table(answers: Answers) -> pd.DataFrame:
-    """Ratings and the strengths they make, one row a challenge."""
+    """The strengths that the ratings make, one row a challenge that was rated."""
     rows = [
         (one.key, one.construct, answers.strengths[one.key]) for one in challenges() if one.key in answers.strengths
     ]

@@ -18,7 +18,7 @@ from experiments.implementation.excerpts import Excerpt, check, read_csv
 from experiments.implementation.frames import Frame, ImplementationError
 from experiments.implementation.masking import mask_label, numbered
 from experiments.implementation.member_check import sheets
-from experiments.implementation.merging import plain, propose, write_proposals
+from experiments.implementation.merging import plain, propose
 from experiments.implementation.pages import Part, write_page
 from experiments.implementation.records import write_table
 from experiments.implementation.saturation import Saturation, saturation
@@ -105,7 +105,7 @@ def write_study(
     folder.mkdir(parents=True, exist_ok=True)
     write_table(table, folder / "challenges.csv")
     if merges is None:
-        write_proposals(propose(list(table["label"])), folder / "merge.csv")
+        write_table(propose(list(table["label"])), folder / "merge.csv")
     for number, sheet in enumerate(sheets(excerpts, frame, called, names, with_names).values(), start=1):
         (folder / "member-check").mkdir(exist_ok=True)
         (folder / "member-check" / f"interview-{number}.md").write_text(sheet, encoding="utf-8")
