@@ -28,7 +28,7 @@ from experiments.outcome_groups import NEEDED, clinic_values
 from experiments.page import Drawn, data_uri, fill_in, save_figures, write_page
 from experiments.provenance import layout_digest
 from experiments.report_fit import FitSection, fit_section
-from experiments.results import open_results
+from experiments.results import open_results, pool_draws
 
 PAGE = "report.html"
 NOT_FOR_INDIVIDUALS = (
@@ -89,7 +89,7 @@ def write_report(results_dir: str | Path, fit_dir: str | Path | None = None, *,
     results or a fit that no report can be made of, ResultsError if there are no finished results, OSError if the folder
     cannot be written.
     """
-    return report_of(open_results(results_dir), results_dir, fit_dir, smallest_cell=smallest_cell)
+    return report_of(pool_draws(open_results(results_dir)), results_dir, fit_dir, smallest_cell=smallest_cell)
 
 
 def report_of(data: xr.Dataset, folder: str | Path, fit_dir: str | Path | None = None, *,

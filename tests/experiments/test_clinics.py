@@ -9,7 +9,7 @@ from abm.layout import make_layout
 from abm.parameters import Parameters
 from experiments.clinics import Clinics
 from experiments.config import Experiment
-from experiments.results import ResultsError, open_results
+from experiments.results import ResultsError, open_results, pool_draws
 from experiments.runner import run_sweep
 
 LAYOUT = make_layout(10, 5)
@@ -61,3 +61,22 @@ def test_other_draws_and_other_sizes_are_refused(tmp_path):
         run_sweep(EXPERIMENT, tmp_path, progress=False, clinics=other)
     with pytest.raises(ValueError, match="met a clinic of 15, expected the experiment's 10"):
         run_sweep(EXPERIMENT, tmp_path / "new", progress=False, clinics=Clinics(make_layout(15), (Parameters(),)))
+
+
+def test_draws_apart_from_replicates_are_a_dimension_that_a_report_pools(tmp_path):
+    apart = EXPERIMENT.model_copy(update={"draws": 2, "replicates": 2})
+    run_sweep(apart, tmp_path / "apart", progress=False, clinics=drawn())
+    data = open_results(tmp_path / "apart").load()
+    assert data["kept"].dims == ("scenario", "draw", "replicate", "day", "physician") and data.attrs["clinics"] == 2
+    for k in range(2):
+        clinics = Clinics(dataclasses.replace(LAYOUT, traits=drawn().traits[k]), (drawn().parameters[k],))
+        run_sweep(EXPERIMENT.model_copy(update={"replicates": 2}), tmp_path / str(k), progress=False, clinics=clinics)
+        own = open_results(tmp_path / str(k))
+        for name in ("kept", "exhaustion", "burned_out"):
+            np.testing.assert_allclose(data[name].sel(draw=k), own[name], rtol=1e-3, atol=1e-4, err_msg=name)
+    pooled = pool_draws(data)
+    assert pooled["kept"].dims == ("scenario", "replicate", "day", "physician") and pooled.sizes["replicate"] == 4
+    np.testing.assert_array_equal(pooled["kept"].isel(replicate=2), data["kept"].isel(draw=1, replicate=0))
+    assert pooled["draw"].values.tolist() == [0, 0, 1, 1]
+    with pytest.raises(ValueError, match="expected up to 2 posterior draws"):
+        run_sweep(apart.model_copy(update={"draws": 3}), tmp_path / "more", progress=False, clinics=drawn())

@@ -97,7 +97,7 @@ def test_random_kills_lose_the_batch_in_flight_only(start, undisturbed, tmp_path
     while kills < KILLS:
         folder, times = tmp_path / str(sweeps), {}
         sweeps += 1
-        while not (folder / STORE).is_dir() and kills < KILLS:
+        while len(ledger_of(folder)) < BATCHES and not (folder / STORE).is_dir() and kills < KILLS:
             kills += kill_at(start(folder), folder, moment)
             if (folder / STORE).is_dir():  # killed after its last step
                 break
