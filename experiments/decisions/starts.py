@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import functools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +24,7 @@ from abm.population.state import ClinicState
 from abm.rules.person import ChangeUse
 from calibration.clinic import load_clinic
 from calibration.fit_result import load_fit
+from calibration.forward import COMPILER_OPTIONS
 from calibration.posterior_clinics import posterior_clinics
 from experiments.clinics import clinics_of
 from experiments.decisions.basis import OF_A_TWIN, Basis, basis_of_fit, basis_of_twin, source_of
@@ -129,8 +131,7 @@ def run_on(starts: Starts, changes: InterventionSet, weeks: int) -> tuple[Clinic
         states, told = some(starts.states), []
         for week in range(weeks):
             day = np.int32(starts.first_day + week * WEEK_DAYS)
-            states, records = advance_clinics(parameters, traits, starts.words[rows], changes, layout, states, day,
-                                              WEEK_DAYS, WEEK_DAYS, NEEDED)  # fmt: skip
+            states, records = _a_week_on(parameters, traits, starts.words[rows], changes, layout, states, day)
             told.append(jax.tree.map(np.asarray, records))
         return states, {name: np.concatenate([week[name] for week in told], axis=1) for name in NEEDED}
 
@@ -138,6 +139,11 @@ def run_on(starts: Starts, changes: InterventionSet, weeks: int) -> tuple[Clinic
         parts = list(pool.map(run, groups))
     join = lambda *leaves: np.concatenate([np.asarray(v) for v in leaves])[: len(starts.words)]  # noqa: E731
     return jax.tree.map(join, *(states for states, _ in parts)), jax.tree.map(join, *(told for _, told in parts))
+
+
+@functools.partial(jax.jit, compiler_options=COMPILER_OPTIONS)
+def _a_week_on(*arguments: Any) -> tuple[ClinicState, dict[str, Any]]:
+    return advance_clinics(*arguments, WEEK_DAYS, WEEK_DAYS, NEEDED)
 
 
 def _groups(count: int, physicians: int) -> list[np.ndarray]:
