@@ -30,6 +30,7 @@ def serve(
     physicians: Annotated[int, typer.Option(help="Of the simulated clinic; a multiple of five.")] = 50,
     seed: Annotated[int, typer.Option(min=0, help="Of the simulated clinic.")] = 0,
     min_cell: Annotated[int, typer.Option(min=1, help="Smaller groups of a real clinic's people are not shown.")] = 5,
+    groups_only: Annotated[bool, typer.Option("--groups-only", help="Show nobody of the twin, only groups.")] = False,
     pairs: Annotated[int, typer.Option(min=8, help="Simulated pairs behind each recommendation.")] = 16,
     host: Annotated[str, typer.Option(help="Address; all but a loopback one need a token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8765,
@@ -46,6 +47,8 @@ def serve(
     from experiments.server.served import Served, named
 
     make_layout(physicians)  # refuses a number of physicians before anything starts
-    shown = Served(physicians, seed, twin, named(sweep or []), advice_from or twin, ledger, impact, min_cell, pairs)
+    shown = Served(physicians=physicians, seed=seed, twin=twin, sweeps=named(sweep or []), ledger=ledger, impact=impact,
+                   advice_from=advice_from or twin, smallest_cell=min_cell, groups_only=groups_only,
+                   pairs=pairs)  # fmt: skip
     run(shown, host=host, port=port, certificate=certificate, key=key,
         announce=lambda text: out.print(text, highlight=False, markup=False))  # fmt: skip

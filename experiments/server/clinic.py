@@ -71,7 +71,7 @@ def ClinicPage() -> None:
             mine.value = session
         set_built(mine.value.day)
 
-    solara.use_thread(build, dependencies=[])
+    solara.use_thread(build, dependencies=[], intrusive_cancel=False)
     solara.Title("Clinic")
     solara.v.Html(tag="h1", children=["The clinic, day by day"])
     if error:
@@ -101,7 +101,7 @@ def Running(session: Session) -> None:
             set_day(session.day)
             cancelled.wait(max(SPEEDS[speed], BREATH_SECONDS))
 
-    solara.use_thread(play, dependencies=[playing, speed, session])
+    solara.use_thread(play, dependencies=[playing, speed, session], intrusive_cancel=False)
 
     def step(_: Any = None) -> None:
         session.step()

@@ -24,6 +24,7 @@ class Served:
     ledger: Path | None = None
     impact: Path | None = None
     smallest_cell: int = 5
+    groups_only: bool = False  # of the twin's people, nobody is shown
     pairs: int = 16
 
 
