@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from calibration.twin.drivers import drivers_table
+from calibration.twin.drivers import COLUMNS, drivers_table
 from calibration.twin.ensemble import Members
 from calibration.twin.plan import TwinError
 from calibration.twin.step import QUANTILES
@@ -47,7 +47,7 @@ def forecast(twin: Twin, months: Sequence[int] = MONTHS, *, members: int = MEMBE
     for number, day, risk, burned, stays in _ahead(twin, groups, sorted(set(months))):
         rows.append(_rows(twin, number, day, risk, burned, stays))
     table = pd.concat(rows, ignore_index=True)
-    drivers = drivers_table(twin, groups[0]) if with_drivers else pd.DataFrame()
+    drivers = drivers_table(twin, groups[0]) if with_drivers else pd.DataFrame(columns=list(COLUMNS))
     if save:
         twin.keep_tables({"forecast": table, "drivers": drivers})
     return Forecasts(table, drivers)

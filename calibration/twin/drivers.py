@@ -28,6 +28,7 @@ STANDARD = "standard deviations between physicians"
 NO_EFFECT = ("trait_rating", "trait_intercept")  # how people answer: not a cause
 _TRAITS = tuple(r for r in range(TRAIT_ROWS.start, TRAIT_ROWS.stop) if BLOCK[r] not in NO_EFFECT)
 OWN_ROWS: tuple[int, ...] = (*range(len(STATES)), *_TRAITS)
+COLUMNS = ("who", "driver", "unit", "value", "typical", "deviation", "effect", "contribution")
 LEAST_EFFECT = 1e-4  # of risk; smaller ones are not listed
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -73,9 +74,9 @@ class Fixed(NamedTuple):
     changes: iv.InterventionSet
 
 
-def fixed(base: Parameters, layout: Layout) -> Fixed:
-    """In float32."""
-    return Fixed(jax.tree.map(jnp.float32, base), layout, iv.as_set(None, layout))
+def fixed(base: Parameters, layout: Layout, interventions: Sequence[iv.Intervention] = (), places: int = 0) -> Fixed:
+    """In float32; with room for so many changes."""
+    return Fixed(jax.tree.map(jnp.float32, base), layout, iv.as_set(interventions, layout, size=places))
 
 
 def group_size(members: int, physicians: int) -> int:
@@ -106,7 +107,8 @@ def _begin(words: Any, block: Any, shared: Any, common: Fixed, names: tuple[str,
         columns = jnp.asarray([TRAITS.index(name) for name in EFFECTS])
         traits = jnp.asarray(layout.traits, block.dtype)
         own = jnp.zeros((n, len(TRAITS)), block.dtype).at[:, columns].set(block[:, TRAIT_ROWS])
-        state = initial_state(p, dataclasses.replace(layout, traits=traits.at[:n, 0].set(own)), 0, block.dtype)
+        state = initial_state(p, dataclasses.replace(layout, traits=traits.at[:n, 0].set(own)),
+                              common.changes.kind.shape[0], block.dtype)  # fmt: skip
         return state, jnp.concatenate([read_block(state, n), block[:, LEVEL_ROWS].T]).T
 
     clinic, block = jax.vmap(one, in_axes=(2, 1), out_axes=(0, 2))(block, shared)

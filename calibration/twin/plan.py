@@ -7,11 +7,13 @@ import datetime as dt
 
 import numpy as np
 
+from abm.interventions import Intervention
 from abm.parameters import ENTRIES, Parameters, entry, to_unbounded
 from calibration.clinic import Clinic
 from calibration.simulated import WARM_UP_DAYS
 
 MEMBERS = 1024
+PLACES_STEP = 4
 
 
 class TwinError(ValueError):
@@ -30,6 +32,7 @@ class TwinPlan:
     seed: int = 0
     timezone: str = "UTC"  # the clinic's
     warm_up_days: int = WARM_UP_DAYS
+    interventions: tuple[Intervention, ...] = ()  # decided; days count from the first simulated one
 
     def __post_init__(self) -> None:
         if self.members < 8:
@@ -47,6 +50,11 @@ class TwinPlan:
     def physicians(self) -> int:
         """How many posts the clinic has."""
         return int(self.clinic.layout.physicians)
+
+    @property
+    def places(self) -> int:
+        """Room for changes in a member's state: in steps, so that another one seldom needs another program."""
+        return -(-len(self.interventions) // PLACES_STEP) * PLACES_STEP
 
     def prior(self) -> tuple[np.ndarray, np.ndarray]:
         """(centres, standard deviations) [P] of the shared parameters on the unbounded scale."""

@@ -89,7 +89,7 @@ class Engine:
 
     def __init__(self, plan: TwinPlan) -> None:
         self.plan = plan
-        self.common: Fixed = fixed(plan.base, plan.clinic.layout)
+        self.common: Fixed = fixed(plan.base, plan.clinic.layout, plan.interventions, plan.places)
         self.levels = jnp.asarray(np.stack(personal_prior()), jnp.float32)
         size = group_size(plan.members, plan.physicians)
         count = -(-plan.members // size)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,10 +24,13 @@ import yaml
 from abm.parameters import NAMES, Parameters, from_mapping
 from calibration.clinic import load_clinic, save_clinic
 from calibration.twin.checkpoints import read_arrays, read_state, to_keep, write_arrays, write_bytes, write_state
+from calibration.twin.decided import as_plain, from_plain
 from calibration.twin.plan import TwinError, TwinPlan
 from calibration.twin.step import Told, TwinState
 
 FORMAT = 1
+_TEXTS = ("who", "stream", "measure", "became", "flag", "driver", "unit")
+_DATES = ("date", "last")
 PLAN, STATES, DAYS = "twin.yaml", "states", "days"
 
 
@@ -63,6 +66,7 @@ class Store:
             "format": FORMAT, "members": plan.members, "seed": plan.seed, "first_day": plan.first_day.isoformat(),
             "timezone": plan.timezone, "warm_up_days": plan.warm_up_days, "estimated": list(plan.names),
             "parameters": differs, "log": noted.log, "sequence": noted.sequence,
+            "interventions": [as_plain(change) for change in plan.interventions],
         }  # fmt: skip
         write_bytes(self.folder / PLAN, yaml.safe_dump(content, sort_keys=False).encode())
 
@@ -81,6 +85,7 @@ class Store:
                 load_clinic(self.folder), dt.date.fromisoformat(c["first_day"]), tuple(c["estimated"]),
                 from_mapping(c["parameters"], where=f"{path}: "), int(c["members"]), int(c["seed"]),
                 str(c["timezone"]), int(c["warm_up_days"]),
+                tuple(from_plain(said) for said in c.get("interventions") or ()),
             )  # fmt: skip
             return plan, Noted(str(c["log"]), int(c["sequence"]))
         except (KeyError, TypeError, yaml.YAMLError) as error:
@@ -137,7 +142,14 @@ class Store:
     def table(self, name: str) -> pd.DataFrame:
         """A table that was written; empty if none was."""
         path = self.folder / f"{name}.csv"
-        return pd.read_csv(path, keep_default_na=True) if path.is_file() else pd.DataFrame()
+        if not path.is_file():
+            return pd.DataFrame()
+        table = pd.read_csv(path, dtype=dict.fromkeys(_TEXTS, str), parse_dates=False)
+        for column in table.columns.intersection(list(_TEXTS)):
+            table[column] = table[column].fillna("")
+        for column in table.columns.intersection(list(_DATES)):
+            table[column] = [dt.date.fromisoformat(d) if isinstance(d, str) else None for d in table[column]]
+        return table
 
     def _days(self, part: str) -> set[int]:
         return {int(p.stem.removeprefix("day-")) for p in (self.folder / part).glob("day-*.npz")}

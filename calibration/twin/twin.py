@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Self
 
 import pandas as pd
 
+from abm.interventions import Intervention
 from abm.parameters import Parameters
 from calibration.clinic import Clinic, infer_clinic
 from calibration.event_log import EventLog
@@ -16,6 +19,7 @@ from calibration.fit_result import Fit
 from calibration.observations import first_monday
 from calibration.twin.board import Board
 from calibration.twin.checkpoints import to_keep
+from calibration.twin.decided import first_difference, with_places
 from calibration.twin.plan import MEMBERS, TwinError, TwinPlan
 from calibration.twin.start import shared_names
 from calibration.twin.step import Engine, Told, TwinState
@@ -90,10 +94,27 @@ class Twin:
         if -1 not in states:
             raise TwinError(f"{folder}: met no state before the first day, expected a folder written by a twin")
         twin = cls(plan, store=store, start=states[-1])
-        twin._states, twin.noted = states, noted
+        twin._states, twin.noted = {day: with_places(state, plan.places) for day, state in states.items()}, noted
         told = store.told()
         twin.told = {day: told[day] for day in range(twin.day + 1)}
         return twin
+
+    def follow_decisions(self, interventions: Sequence[Intervention]) -> None:
+        """Let the members meet the changes that people have decided on; days count from the first simulated one.
+
+        The twin goes back to where they differ from those it has followed, and runs on with the next `advance`. The
+        list only grows: what was taken back stays in it, with the day on which it ends. What began before the twin's
+        first day is met from that day on. Raises TwinError on a list that lacks what the twin has followed.
+        """
+        first = first_difference(self.plan.interventions, interventions)
+        if tuple(interventions) == self.plan.interventions:
+            return
+        if first < math.inf:
+            self._go_back(max(math.floor(first) - self.plan.warm_up_days, 0))
+        self.plan = dataclasses.replace(self.plan, interventions=tuple(interventions))
+        self.engine = Engine(self.plan)
+        self._states = {day: with_places(state, self.plan.places) for day, state in self._states.items()}
+        self._note(self.noted)
 
     @property
     def day(self) -> int:
