@@ -113,21 +113,19 @@ def _attributes(experiment: Experiment, parameters: Parameters, clinics: Clinics
 
 def _run(plan: Plan, attributes: dict[str, Any], store: SweepStore, cluster: str | None, job: dict[str, str] | None,
          shown: bool, console: Console) -> Path:  # fmt: skip
-    store.begin(labels(plan), attributes, plan)
-    done = store.begun() or set()
-    try:
-        with _workers(plan, cluster, job) as workers, SweepProgress(plan, done, shown, console) as progress:
-            try:
+    with _workers(plan, cluster, job) as workers:  # first, so that a cluster that is refused leaves nothing behind
+        store.begin(labels(plan), attributes, plan)
+        done = store.begun() or set()
+        try:
+            with SweepProgress(plan, done, shown, console) as progress:
                 _run_batches(_todo(plan, done), workers, store, plan, progress)
-            except BaseException:
-                workers.stop()
-                raise
-    except BaseException as error:
-        if not isinstance(error, StorageError):  # which says it itself
-            said = "interrupted" if isinstance(error, KeyboardInterrupt) else "stopped by an error"
-            console.print(f"{said}: {len(store.begun() or ())} of {plan.batches} batches are safe in {store.folder}; "
-                          "the same sweep given again goes on from there", markup=False)  # fmt: skip
-        raise
+        except BaseException as error:
+            workers.stop()
+            if not isinstance(error, StorageError):  # which says it itself
+                said = "interrupted" if isinstance(error, KeyboardInterrupt) else "stopped by an error"
+                safe = f"{len(store.begun() or ())} of {plan.batches} batches are safe in {store.folder}"
+                console.print(f"{said}: {safe}; the same sweep given again goes on from there", markup=False)
+            raise
     path = store.finish()
     console.print(progress.account(), markup=False, highlight=False)
     return path

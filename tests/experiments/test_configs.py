@@ -89,3 +89,19 @@ def _reduced(content):
 
 
 DAYS = {"days", "period_days", "stagger_days", "decision_days"}
+
+
+def test_the_command_line_writes_the_schema_and_shows_a_job(tmp_path):
+    from typer.testing import CliRunner
+
+    from experiments.cli import app
+
+    run = lambda *arguments: CliRunner().invoke(app, [str(a) for a in arguments])  # noqa: E731
+    assert run("schema", "--save", tmp_path / FILE).exit_code == 0
+    assert (tmp_path / FILE).read_text(encoding="utf-8") == schema_text() == run("schema").output
+    job = ("--cluster", "slurm", "--job", "interface=lo", "--job", "cores=2", "--job", "queue=short")
+    shown = run("sweep", "demo", "--out", tmp_path / "out", *job, "--show-job")
+    assert shown.exit_code == 0 and "#SBATCH -p short" in shown.output and "--nworkers 2" in shown.output
+    refused = run("sweep", "demo", "--out", tmp_path / "out", "--cluster", "slurm", "--job", "cores=2")
+    assert refused.exit_code == 2 and "interface=NAME" in " ".join(refused.output.split())
+    assert {path.name for path in (tmp_path / "out").iterdir()} <= {"results.lock"}
