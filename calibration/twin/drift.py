@@ -17,6 +17,7 @@ from calibration.twin.scales import COMPARED
 
 REFERENCE = 0.5  # standard deviations
 LIMIT = 10.0
+LEARNING_DAYS = 28  # a twin that has just begun is surprised by what it does not know yet: not counted (assumed)
 LARGEST = 4.0  # standard deviations: a single day counts no more (assumed)
 NONE = -1
 
@@ -37,6 +38,7 @@ def no_drift() -> Drift:
 
 def follow_drift(before: Drift, innovation: np.ndarray, there: np.ndarray, day: int) -> Drift:
     """After a day's clinic-wide ``innovation`` [M] of the measures that are ``there``."""
+    there = there & (day >= LEARNING_DAYS)
     bounded = np.clip(innovation, -LARGEST, LARGEST)
     step = np.stack([bounded, -bounded]) - REFERENCE
     total = np.where(there, np.maximum(before.total + step, 0.0), before.total)

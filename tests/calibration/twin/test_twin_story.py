@@ -70,7 +70,8 @@ def test_the_folder_tells_it_all(told):
     assert report.day == DAYS - 2 and report.days.sizes["day"] == DAYS - 1
     assert set(report.risk["who"]) == set(clinic.observations["who"])
     np.testing.assert_allclose(report.forecast["risk"], ahead.table["risk"])
-    assert not report.days[["risk", "mean", "deviation", "parameter_median"]].isnull().any()
+    estimates = report.days[["risk", "mean", "deviation", "parameter_median"]]
+    assert all(np.isfinite(values).all() for values in estimates.values())
     counted = report.account.groupby("became")["observations"].sum()
     present = clinic.observations.drop_duplicates(["who", "measure", "measured_at"])
     driven = present["measure"].isin(["scheduled_minutes", "absent", "employed"]).sum()
