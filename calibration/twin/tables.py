@@ -161,7 +161,7 @@ def freshness_table(board: Board, plan: TwinPlan, today: int) -> pd.DataFrame:
             known = day >= 0
             rows.append({
                 "stream": stream, "who": who, "last": plan.date(day) if known else None,
-                "days_behind": today - day if known else None,
+                "days_behind": max(today - day, 0) if known else None,
             })  # fmt: skip
     return pd.DataFrame(rows)
 

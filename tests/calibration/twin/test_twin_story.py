@@ -78,7 +78,8 @@ def test_the_folder_tells_it_all(told):
     account = counted[["used", "down-weighted", "not believed"]].sum()
     last = (clinic.days - 1) / clinic.days  # the last day is not told of
     assert account == pytest.approx(last * (len(present) - driven), rel=0.01)
-    assert (report.freshness["days_behind"].dropna() <= 28).all()
+    behind = report.freshness.groupby("stream")["days_behind"].median()
+    assert behind["roster"] <= 3 and behind["ehr"] <= 3 and 20 <= behind["survey"] <= 84
 
 
 @pytest.mark.slow
