@@ -44,6 +44,9 @@ def twin(
     members: Annotated[int, typer.Option(min=8, help="Of a new twin's ensemble.")] = 1024,
     seed: Annotated[int, typer.Option(min=0, help="Of a new twin.")] = 0,
     timezone: Annotated[str, typer.Option("--timezone", help="The clinic's, of a new twin.")] = "UTC",
+    ledger: Annotated[
+        Path | None, typer.Option("--ledger", help="Ledger of decisions, which the twin takes for carried out.")
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Run a twin over an event log, or follow one as it grows; killed at any moment, it goes on where it was."""
@@ -57,6 +60,8 @@ def twin(
     use_compilation_cache()
     with EventLog(log) as opened, stopping_on_signals() as stop:
         chosen = _open_or_create(out_dir, opened, fit_dir, start, members, seed, timezone)
+        if ledger is not None:
+            _follow_decisions(chosen, ledger)
         days = _advance(chosen, opened, stop.is_set, quiet)
         out.print(status_line(chosen, days))
         if follow and not stop.is_set():
@@ -66,6 +71,15 @@ def twin(
     if stop.is_set():
         out.print("stopped; the same command goes on from here")
     out.print(f"next: clinictwin forecast {out_dir}")
+
+
+def _follow_decisions(chosen: Twin, ledger: Path) -> None:
+    from experiments.decisions import Ledger, tell_twin
+
+    if not ledger.is_file():
+        raise ValueError(f"{ledger}: met no file, expected a ledger of decisions; `clinictwin advise` makes one")
+    tell_twin(chosen, Ledger(ledger))
+    out.print(f"decisions followed: {len(chosen.plan.interventions)}")
 
 
 def _open_or_create(out_dir: Path, log: EventLog, fit_dir: Path | None, start: str | None, members: int, seed: int,
@@ -97,6 +111,8 @@ def _open_or_create(out_dir: Path, log: EventLog, fit_dir: Path | None, start: s
         f"{out_dir}: a new twin of {new.plan.physicians} physicians, {new.engine.members:,} members from {basis}, "
         f"begun in {time.monotonic() - began:.0f} s"
     )
+    if fit is not None and start is None:
+        out.print(f"  what the fit saw since {new.plan.first_day} counts twice; --from begins after it")
     for assumption in new.plan.clinic.assumptions:
         out.print(f"  assumed: {assumption}")
     return new

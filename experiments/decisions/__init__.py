@@ -3,7 +3,8 @@
 `advise(folder)` simulates changes in the clinic of a fit or of a twin, each against doing nothing on common random
 numbers, one pair for each posterior draw or member. `Ledger(path)` keeps what was proposed, approved, rejected, enacted
 and undone; nothing in it can be changed unseen. `interventions_of(ledger, first_day)` gives the decisions in force back
-to a simulation. `realised_effects` says what became of them, and `trust_in` how far past advice was right::
+to a simulation, and `tell_twin(twin, ledger)` to a twin. `realised_effects` says what became of them, and `trust_in`
+how far past advice was right::
 
     advice = advise("fit", ledger=ledger, pairs=32, months=6)     # a fit's or a twin's folder; progress=f(text, share)
     ledger.propose(advice)                                        # again: nothing new
@@ -76,7 +77,7 @@ if TYPE_CHECKING:
     from experiments.decisions.basis import Basis
     from experiments.decisions.chain import Seal
     from experiments.decisions.errors import BrokenChain, Conflict, DecisionError, LedgerError
-    from experiments.decisions.feedback import interventions_of, observed_levels
+    from experiments.decisions.feedback import interventions_of, observed_levels, tell_twin
     from experiments.decisions.ledger import Item, Ledger
     from experiments.decisions.realised import realised_effects
     from experiments.decisions.trust import Trust, trust_in
@@ -85,11 +86,11 @@ _HOMES = {
     "Advice": "advice", "Basis": "basis", "BrokenChain": "errors", "Conflict": "errors", "DecisionError": "errors",
     "Item": "ledger", "Ledger": "ledger", "LedgerError": "errors", "Seal": "chain", "Trust": "trust",
     "advise": "advice", "interventions_of": "feedback", "observed_levels": "feedback", "realised_effects": "realised",
-    "trust_in": "trust",
+    "tell_twin": "feedback", "trust_in": "trust",
 }  # fmt: skip
 __all__ = [
     "Advice", "Basis", "BrokenChain", "Conflict", "DecisionError", "Item", "Ledger", "LedgerError", "Seal", "Trust",
-    "advise", "interventions_of", "observed_levels", "realised_effects", "trust_in",
+    "advise", "interventions_of", "observed_levels", "realised_effects", "tell_twin", "trust_in",
 ]  # fmt: skip
 
 

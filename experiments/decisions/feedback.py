@@ -6,7 +6,7 @@ import dataclasses
 import datetime as dt
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,32 +15,44 @@ from abm.interventions import Intervention
 from experiments.decisions.ledger import Item, Ledger
 from experiments.outcome_groups import WEEK_DAYS
 
+if TYPE_CHECKING:
+    from calibration.twin import Twin
+
 MINUTES_PER_8_HOURS = 480.0
 
 
 def decided(ledger: Ledger) -> list[tuple[Intervention, dt.date, dt.date | None]]:
-    """(change, its first date, the first date without it or None) of what was approved, oldest proposal first.
+    """(change, its first date, the first date without it or None) of what was approved, in the order of approval.
 
-    What was undone is among them, with its end: it was there until then. What never began is not.
+    What was undone is among them, with its end, even if it never began, so that the list only grows.
     """
     found = []
-    for item in reversed(ledger.all_items()):
-        if "approved" in set(item.history["state"]) and (item.end is None or item.end > item.start):
-            found.append((_change(item), item.start, item.end))
-    return found
+    for item in ledger.all_items():
+        approved = item.history.loc[item.history["state"] == "approved", "number"]
+        if len(approved):
+            found.append((int(approved.iloc[0]), (_change(item), item.start, item.end)))
+    return [one for _, one in sorted(found, key=lambda pair: pair[0])]
 
 
 def interventions_of(ledger: Ledger, first_day: dt.date) -> list[Intervention]:
     """The decisions as interventions of a simulation whose day 0 is the date ``first_day``; undone ones have an end.
 
-    What began before that day begins on it, and what had ended by then is left out.
+    What began before that day begins on it; what never began or had ended by then is left out.
     """
-    changes = []
-    for change, start, end in decided(ledger):
-        if end is not None and end <= first_day:
-            continue
-        changes.append(in_days(change, start, end, first_day))
-    return changes
+    return [
+        in_days(change, start, end, first_day)
+        for change, start, end in decided(ledger)
+        if end is None or end > max(first_day, start)
+    ]
+
+
+def tell_twin(twin: Twin, ledger: Ledger) -> None:
+    """Let a twin follow the ledger's decisions: it goes back to where they are news, and its next `advance` runs on.
+
+    Raises TwinError if it has followed decisions that are not in this ledger.
+    """
+    first_simulated = twin.plan.date(-twin.plan.warm_up_days)
+    twin.follow_decisions([in_days(*one, first_simulated) for one in decided(ledger)])
 
 
 def in_days(change: Intervention, start: dt.date, end: dt.date | None, first_day: dt.date) -> Intervention:

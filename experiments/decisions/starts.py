@@ -171,12 +171,21 @@ def _twin_starts(folder: Path, decided: Changes, pairs: int, days: int) -> Start
     states = jax.vmap(lambda c, b: write_block(c, b.T), in_axes=(0, 2))(clinic, jnp.asarray(members.block))
     first_day, date = twin.day + 1 + plan.warm_up_days, plan.date(twin.day + 1)
     in_force = _in_days(decided, first_day, date)
+    _check_followed(folder, plan.interventions, in_force)
     missing = room_for(len(in_force) + 1) - int(states.use.tried.shape[-1])
     basis = basis_of_twin(folder, date.isoformat(), twin.noted.sequence, report.day, pairs, days)
     return Starts(
         plan.clinic.layout, plan.clinic.who, parameters, None, np.asarray(members.words), _with_room(states, missing),
         first_day, date, in_force, report.drivers, basis,
     )  # fmt: skip
+
+
+def _check_followed(folder: Path, followed: Sequence[Intervention], in_force: Sequence[Intervention]) -> None:
+    """Raises DecisionError if a twin follows changes that are not the first of those that are decided."""
+    named = lambda changes: [(c.kind, c.pods, c.physicians) for c in changes]  # noqa: E731
+    if named(followed) != named(in_force[: len(followed)]):
+        raise DecisionError(f"{folder}: met a twin that follows {len(followed)} decisions, expected them in the "
+                            "ledger; give the one that `clinictwin twin --ledger` was given")  # fmt: skip
 
 
 def _with_room(states: ClinicState, more: int) -> ClinicState:

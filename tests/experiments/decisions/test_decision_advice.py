@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 
+import numpy as np
 import pytest
 from advised_clinic import KINDS, MONDAY, MONTHS, PAIRS, PHYSICIANS
 
@@ -11,7 +12,7 @@ from calibration.observations import COLUMNS
 from calibration.simulated import simulate_observations
 from calibration.sources.base import OFFSET, Batch
 from calibration.twin import Twin, forecast
-from experiments.decisions import DecisionError, Ledger, Trust, advise, observed_levels, realised_effects
+from experiments.decisions import DecisionError, Ledger, Trust, advise, observed_levels, realised_effects, tell_twin
 from experiments.outcome_groups import MEASURES
 
 
@@ -117,7 +118,31 @@ def test_a_twin_advises_from_its_last_day_and_tells_what_raises_the_risks(tmp_pa
     assert set(observed["measure"]) == {"burnout_risk", "work_outside_work_8", "third_next_available"}
     assert len(observed) == 3 * 2  # whole weeks
     assert (realised_effects(ledger, observed)["verdict"] == "too early").all()
+    _follows_what_is_decided(tmp_path, ledger, scribes["id"])
     with pytest.raises(DecisionError, match="expected none: it advises from its last day"):
         advise(tmp_path / "twin", pairs=8, on=MONDAY)
     with pytest.raises(DecisionError, match="expected at most the twin's 128 members"):
         advise(tmp_path / "twin", pairs=129)
+
+
+def _follows_what_is_decided(folder, ledger, scribes):
+    """A change that has begun earlier takes the twin back to its day; undone, it ends; another ledger is refused."""
+    begun = dt.date(2024, 1, 8)
+    ledger.decide(scribes, "enact", by="Ada", on=begun)
+    before, after = Twin.open(folder / "twin"), Twin.open(folder / "twin")
+    with EventLog(folder / "log") as log:
+        tell_twin(after, ledger)
+        assert after.day < 7 <= after.advance(log)
+        first = np.concatenate([g.clinic.use.adoption for g in after.state.groups])[:, :5]
+        assert (first[..., 0] == 1).all() and (first[..., 1:] == 0).all()
+        apart = [np.abs(before.told[day].risk - after.told[day].risk).max() for day in range(after.day + 1)]
+        assert max(apart[:7]) < 1e-3 < apart[-1]  # some days before it are run again, by another program
+        again = Twin.open(folder / "twin")
+        assert again.plan.interventions == after.plan.interventions and again.advance(log) == 0
+        ledger.decide(scribes, "undo", by="Ada", reason="enough", on=begun + dt.timedelta(days=400))
+        tell_twin(again, ledger)
+        assert again.day == after.day  # its end is yet to come
+    ahead = advise(folder / "twin", ledger=ledger, pairs=16, months=4, kinds=["inbox_pooling"])
+    assert ahead.trust.judged == 0 and "scribe" not in set(ahead.table["kind"])
+    with pytest.raises(DecisionError, match="a twin that follows 1 decisions, expected them in the ledger"):
+        advise(folder / "twin", pairs=16, months=4, kinds=["inbox_pooling"])
