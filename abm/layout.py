@@ -64,6 +64,20 @@ class Layout:
         return self.session_days.sum(axis=1) / WEEKDAYS
 
 
+PATIENTS_STEP = 500
+
+
+def of_one_shape(layout: Layout) -> Layout:
+    """The layout with its patients' arrays filled up to a round size and without a seed: the same clinic, for which a
+    program serves that was compiled for another of its size."""
+    size = np.shape(layout.patient_no_show)[1]
+    more = ((0, 0), (0, -size % PATIENTS_STEP))
+    return dataclasses.replace(
+        layout, seed=0, patient_no_show=np.pad(layout.patient_no_show, more),
+        patient_group=np.pad(layout.patient_group, more, mode="wrap"),  # the relaxed engine takes its mean
+    )  # fmt: skip
+
+
 _ARRAYS = ["panel_size", "session_days", "traits", "distant_peers", "patient_no_show", "patient_group"]
 jax.tree_util.register_dataclass(
     Layout, data_fields=_ARRAYS, meta_fields=[f.name for f in dataclasses.fields(Layout) if f.name not in _ARRAYS]

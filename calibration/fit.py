@@ -8,7 +8,6 @@ from the posterior at the end (`calibration.posterior`).
 
 from __future__ import annotations
 
-import dataclasses
 import datetime as dt
 import time
 from collections.abc import Iterable, Sequence
@@ -21,7 +20,7 @@ import pandas as pd
 import xarray as xr
 
 from abm import interventions as iv
-from abm.layout import TRAITS, Layout
+from abm.layout import TRAITS, Layout, of_one_shape
 from abm.parameters import ENTRIES, Parameters, entry, to_unbounded
 from calibration import forward, posterior
 from calibration.corrections import traits_integrated_out, widening
@@ -57,7 +56,6 @@ NOT_FITTED = {
 }
 METHODS = ("laplace", "nuts")
 START_SPREAD = 0.7  # prior standard deviations by which further starts are scattered
-PATIENTS_STEP = 500
 TYPICAL_ROUNDS = 6  # for the progress bar
 
 
@@ -229,19 +227,8 @@ def _problem(data: FitData, layout: Layout, base: Parameters, plan: Plan,
         base=jax.tree.map(jnp.float32, base.replace(**driven)),
         centre=jnp.asarray([to_unbounded(getattr(base, n), ENTRIES[n]) for n in plan.names], jnp.float32),
         spread=jnp.asarray([ENTRIES[n].prior_spread for n in plan.names], jnp.float32),
-        layout=_of_one_shape(layout),
+        layout=of_one_shape(layout),
         changes=jax.tree.map(single, iv.as_set(interventions, layout)),
         weights=jnp.asarray(data.prior, jnp.float32),
         answers=jax.tree.map(single, data.answers),
     )
-
-
-def _of_one_shape(layout: Layout) -> Layout:
-    """The layout with its patients' arrays filled up to a round size and without a seed, so that programs compiled for
-    one clinic serve others of its size."""
-    size = np.shape(layout.patient_no_show)[1]
-    more = ((0, 0), (0, -size % PATIENTS_STEP))
-    return dataclasses.replace(
-        layout, seed=0, patient_no_show=np.pad(layout.patient_no_show, more),
-        patient_group=np.pad(layout.patient_group, more, mode="wrap"),  # the relaxed engine takes its mean
-    )  # fmt: skip
