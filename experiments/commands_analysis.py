@@ -117,7 +117,8 @@ def policy(
         section, drawn, numbers = policy_section(found, problem)
         settings = {"budget": f"{budget:g} USD a year", "access limit": f"{access_limit:g} days", "kinds": chosen,
                     "objective": objective, "tail": tail, "uncertain": uncertain or "none", "physicians": physicians,
-                    "seed": seed, "runs": ", ".join(f"{k} {n:,}" for k, n in found.runs.items())}  # fmt: skip
+                    "seed": seed, "runs": ", ".join(f"{k} {n:,}" for k, n in found.runs.items()),
+                    "seconds": ", ".join(f"{k} {s:,.0f}" for k, s in found.seconds.items())}  # fmt: skip
         page = write_analysis(folder, section, numbers, drawn, settings)
     _say(section.sentences, page)
 
@@ -125,7 +126,10 @@ def policy(
 def discover(
     out_dir: OutFolder,
     policy: Annotated[str, typer.Option("--policy", help="Interventions in use, as scribe=0.5,inbox_pooling=1.")],
-    least_gain: Annotated[float, typer.Option(help="It fails where the outcome improves by less (its unit).")],
+    least_gain: Annotated[
+        float | None, typer.Option(help="It fails where the outcome improves by less, in its unit.")
+    ] = None,
+    limit: Annotated[float | None, typer.Option(help="It fails where the outcome is worse, in its unit.")] = None,
     measure: Measure = "burnout_risk",
     vary: Annotated[
         str | None, typer.Option("--vary", help="Parameters that vary; the usual ones for the policy if not given.")
@@ -137,7 +141,7 @@ def discover(
     """Where a policy fails: a region of the uncertain parameters in plain words, checked on runs of its own."""
     from experiments.analysis.discovery import discover as find
     from experiments.analysis.discovery import need_workbench, usual_inputs
-    from experiments.analysis.discovery_page import discovery_section
+    from experiments.analysis.discovery_page import criterion_words, discovery_section
     from experiments.analysis.inputs import inputs
     from experiments.analysis.measured_runs import MeasuredRuns, measure_named
     from experiments.analysis.pages import new_folder, write_analysis
@@ -150,14 +154,18 @@ def discover(
         raise ValueError("--policy: met nothing, expected interventions such as scribe=0.5")
     chosen = inputs(usual_inputs(kinds) if vary is None else _names(vary), _parameters(parameters_file))
     runs = MeasuredRuns(_layout(physicians), kinds, (measure_named(measure),))
+    if least_gain is None and limit is None:
+        raise ValueError("--least-gain, --limit: met neither, expected one of them: when does the policy fail?")
     need_workbench()
     folder = new_folder(out_dir)
     use_compilation_cache()
     with run_bars(out, not quiet) as reporting:
-        found = find(runs, doses, chosen, measure, least_gain, samples, seed, reporting("simulating", 2 * samples))
+        found = find(runs, doses, chosen, measure, samples, least_gain=least_gain, limit=limit, seed=seed,
+                     progress=reporting("simulating", 2 * samples))  # fmt: skip
     with house_style():
-        section, drawn, numbers = discovery_section(found, policy, measure, least_gain)
-        settings = {"policy": policy, "measure": measure, "least gain": least_gain, "physicians": physicians,
+        criterion = criterion_words(measure, least_gain, limit)
+        section, drawn, numbers = discovery_section(found, policy, measure, criterion)
+        settings = {"policy": policy, "measure": measure, "fails where": criterion, "physicians": physicians,
                     "seed": seed, "runs": f"{2 * samples:,}", "vary": ", ".join(chosen.names)}  # fmt: skip
         page = write_analysis(folder, section, numbers, drawn, settings)
     _say(section.sentences, page)

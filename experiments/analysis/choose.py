@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -43,6 +44,7 @@ class Choice:
     tried: pd.DataFrame  # every policy that the searches and the front simulated, by the exact mode or the relaxed
     front: pd.DataFrame
     runs: dict[str, int]
+    seconds: dict[str, float]  # of each search, compilation included
 
 
 def choose(problem: Problem, sizes: Sizes, seed: int = 0, reporting: Reporting | None = None) -> Choice:
@@ -55,11 +57,15 @@ def choose(problem: Problem, sizes: Sizes, seed: int = 0, reporting: Reporting |
     sizes.check_for(len(kinds))
     seeds = seed + np.arange(sizes.replicates)
     told = lambda what, count: reporting(what, count) if reporting else None  # noqa: E731
+    clock = [time.monotonic()]
     found = {BY_GRADIENT: by_gradient(problem, seeds, sizes.runs, sizes.starts, seed, told(BY_GRADIENT, sizes.runs))}
+    clock.append(time.monotonic())
     tried = sizes.runs // sizes.replicates
     lists = {GRID: grid_doses(problem, tried), RANDOM: random_doses(problem, tried, np.random.default_rng([seed, 3]))}
     for method, doses in lists.items():
         found[method] = of_doses(problem, doses, seeds, told(method, len(doses) * sizes.replicates))
+        clock.append(time.monotonic())
+    seconds = {method: after - before for method, before, after in zip(found, clock, clock[1:], strict=False)}
     on_front = _front_by_gradient(problem, found[BY_GRADIENT], sizes, seed, told)
     policies = {method: one.best(problem) for method, one in found.items()} | {NOTHING: np.zeros(len(kinds))}
     checked = _checked(problem, policies, seed + FRESH + np.arange(sizes.check), told)
@@ -67,7 +73,7 @@ def choose(problem: Problem, sizes: Sizes, seed: int = 0, reporting: Reporting |
     runs = {method: f.runs for method, f in (found | {"front": on_front}).items()} | {
         "check": sizes.check * len(policies)
     }
-    return Choice(checked, all_tried.reset_index(drop=True), _front(all_tried, kinds), runs)
+    return Choice(checked, all_tried.reset_index(drop=True), _front(all_tried, kinds), runs, seconds)
 
 
 def _checked(problem: Problem, policies: dict[str, np.ndarray], seeds: np.ndarray, told: Callable) -> pd.DataFrame:
@@ -88,13 +94,14 @@ def _checked(problem: Problem, policies: dict[str, np.ndarray], seeds: np.ndarra
 
 
 def _front_by_gradient(problem: Problem, found: Found, sizes: Sizes, seed: int, told: Callable) -> Found:
-    """Searches at smaller budgets, each a fourth of the runs."""
+    """Searches at smaller budgets, a fourth of the runs each, that begin at the policy found, cut to the budget."""
     parts = []
     each = max(sizes.runs // 4, 2 * sizes.replicates * (len(problem.runs.kinds) + 1))
     progress = told("front", each * sizes.front) if sizes.front else None
     for share in np.arange(1, sizes.front + 1) / (sizes.front + 1):
         smaller = dataclasses.replace(problem, budget=problem.budget * share)
-        parts.append(by_gradient(smaller, seed + np.arange(sizes.replicates), each, 1, seed, progress))
+        begin = share * found.best(problem)
+        parts.append(by_gradient(smaller, seed + np.arange(sizes.replicates), each, 1, seed, progress, begin))
     if not parts:
         return Found(found.doses[:0], found.objective[:0], found.access[:0], 0)
     columns = (np.concatenate([getattr(p, name) for p in parts]) for name in ("doses", "objective", "access"))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import qmc
+from scipy.stats import binomtest, qmc
 
 from abm.interventions import KINDS
 from experiments.analysis.inputs import Inputs
@@ -26,21 +26,24 @@ LEAST_MASS = 0.05  # of the runs, that a box holds
 MOST_LIMITED = 4  # parameters of a box, so that it can be said in a sentence (assumed)
 SURE = 0.05  # chance that a limit which means nothing looks as good (quasi-p): above, it is dropped
 FEWEST_FAILURES = 10
+Limits = dict[str, tuple[float | None, float | None]]
 
 
 class Box(NamedTuple):
     """Where a policy fails: ``limits`` by parameter (low, high), None where the range's end is the limit.
 
     ``coverage`` is the share of the failures inside, ``density`` the share of the runs inside that fail; ``fresh_``:
-    the same on runs that the box was not made from.
+    the same on runs that the box was not made from; it ``holds`` if more of those inside fail than elsewhere, by more
+    than chance would make of a box that means nothing.
     """
 
-    limits: dict[str, tuple[float | None, float | None]]
+    limits: Limits
     coverage: float
     density: float
     mass: float
     fresh_coverage: float
     fresh_density: float
+    holds: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,13 +64,17 @@ def usual_inputs(kinds: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*FOREMOST, *effects, *adoption)))
 
 
-def discover(runs: MeasuredRuns, doses: np.ndarray, inputs: Inputs, measure: str, least_gain: float, samples: int,
-             seed: int = 0, progress: Callable[[int], None] | None = None) -> Discovery:  # fmt: skip
+def discover(runs: MeasuredRuns, doses: np.ndarray, inputs: Inputs, measure: str, samples: int, *,
+             least_gain: float | None = None, limit: float | None = None, seed: int = 0,
+             progress: Callable[[int], None] | None = None) -> Discovery:  # fmt: skip
     """Run ``samples`` clinics of a Latin hypercube with and without the policy and describe where it fails.
 
-    It fails where the measure gets better by less than ``least_gain`` (in its unit), pair by pair on the same draws.
-    The box is made from one half of the clinics and held against the other. Raises ValueError on too few samples.
+    It fails where the measure gets better by less than ``least_gain``, pair by pair on the same draws, or where it is
+    worse than ``limit`` with the policy (both in its unit). The box is made from one half of the clinics and held
+    against the other. Raises ValueError on too few samples, or on neither criterion.
     """
+    if least_gain is None and limit is None:
+        raise ValueError("when a policy fails: met neither a least gain nor a limit, expected one of them or both")
     if samples < 40:
         raise ValueError(f"samples: met {samples}, expected at least 40 (a half makes the box, a half checks it)")
     points = qmc.LatinHypercube(len(inputs.names), rng=np.random.default_rng(seed)).random(samples)
@@ -78,7 +85,11 @@ def discover(runs: MeasuredRuns, doses: np.ndarray, inputs: Inputs, measure: str
     found = runs.run(inputs.base.replace(**twice), both, seeds, progress=progress)[measure].to_numpy()
     gain = MEASURES[measure].better * (found[samples:] - found[:samples])
     table = pd.DataFrame({name: twice[name][:samples] for name in inputs.names})
-    fails = gain < least_gain
+    fails = np.zeros(samples, bool)
+    if least_gain is not None:
+        fails |= gain < least_gain
+    if limit is not None:
+        fails |= MEASURES[measure].better * (found[samples:] - limit) < 0
     box, trajectory = find_box(table, fails)
     table["without"], table["with"], table["gain"], table["fails"] = found[:samples], found[samples:], gain, fails
     return Discovery(table, float(fails.mean()), box, trajectory, inputs.names)
@@ -87,30 +98,36 @@ def discover(runs: MeasuredRuns, doses: np.ndarray, inputs: Inputs, measure: str
 def find_box(table: pd.DataFrame, fails: np.ndarray) -> tuple[Box | None, pd.DataFrame]:
     """(box, peeling trajectory) by the patient rule induction method (Friedman & Fisher 1999) on even rows.
 
-    Of the boxes on the trajectory with few enough limits, that with the largest harmonic mean of coverage and density;
-    limits that a random split would match are dropped. Odd rows check it. None where there are too few failures, or too
-    few runs that do not fail.
+    Every box on the trajectory is cut down to its surest limits, at most ``MOST_LIMITED`` and none that a random split
+    would match; the one that holds most failures and fewest others (by the difference of both shares) is taken. Odd
+    rows check it. None where there are too few failures, too few others, or no limit that means something.
     """
     made, checked = np.arange(len(table)) % 2 == 0, np.arange(len(table)) % 2 == 1
     count = int(fails[made].sum())
     if not FEWEST_FAILURES <= count <= made.sum() - FEWEST_FAILURES:
         return None, pd.DataFrame()
-    peeled = _peel(table[made].reset_index(drop=True), fails[made])
-    trajectory = peeled.peeling_trajectory
-    score = 2 * trajectory["coverage"] * trajectory["density"] / (trajectory["coverage"] + trajectory["density"])
-    short = trajectory["res_dim"].between(1, MOST_LIMITED)
-    if not short.any():
-        return None, trajectory
-    at = int(score.where(short, -1.0).to_numpy().argmax())
-    limits = _limits(peeled.inspect(at, style="data")[0][1])
-    if not limits:
-        return None, trajectory
-    coverage, density, mass = _quality(limits, table[made], fails[made])
-    fresh_coverage, fresh_density, _ = _quality(limits, table[checked], fails[checked])
-    return Box(limits, coverage, density, mass, fresh_coverage, fresh_density), trajectory
+    own, of_own = table[made].reset_index(drop=True), fails[made]
+    peeled = _peel(own, of_own)
+    candidates = [_limits(peeled.inspect(at, style="data")[0][1]) for at in range(1, len(peeled.peeling_trajectory))]
+    candidates = [limits for limits in candidates if limits]
+    if not candidates:
+        return None, peeled.peeling_trajectory
+    best = max(candidates, key=lambda limits: _told_apart(limits, own, of_own))
+    coverage, density, mass = _quality(best, own, of_own)
+    fresh_coverage, fresh_density, fresh_mass = _quality(best, table[checked], fails[checked])
+    count = round(fresh_mass * checked.sum())
+    usual = fails[checked].mean()
+    holds = count > 0 and binomtest(round(fresh_density * count), count, usual, alternative="greater").pvalue <= SURE
+    return Box(best, coverage, density, mass, fresh_coverage, fresh_density, bool(holds)), peeled.peeling_trajectory
 
 
-def inside(limits: dict[str, tuple[float | None, float | None]], table: pd.DataFrame) -> np.ndarray:
+def _told_apart(limits: Limits, table: pd.DataFrame, fails: np.ndarray) -> float:
+    """Share of the failures inside minus share of the others inside; below any other if the box is too small."""
+    within = inside(limits, table)
+    return float(within[fails].mean() - within[~fails].mean()) if within.mean() >= LEAST_MASS else -1.0
+
+
+def inside(limits: Limits, table: pd.DataFrame) -> np.ndarray:
     """True for rows within all limits."""
     within = np.ones(len(table), bool)
     for name, (low, high) in limits.items():
@@ -119,7 +136,7 @@ def inside(limits: dict[str, tuple[float | None, float | None]], table: pd.DataF
     return within
 
 
-def _quality(limits: dict[str, Any], table: pd.DataFrame, fails: np.ndarray) -> tuple[float, float, float]:
+def _quality(limits: Limits, table: pd.DataFrame, fails: np.ndarray) -> tuple[float, float, float]:
     """(coverage, density, mass)."""
     within = inside(limits, table)
     hits = float((within & fails).sum())
@@ -145,11 +162,13 @@ def _peel(table: pd.DataFrame, fails: np.ndarray) -> Any:
         return prim.Prim(table, fails, mass_min=LEAST_MASS).find_box()
 
 
-def _limits(restricted: pd.DataFrame) -> dict[str, tuple[float | None, float | None]]:
-    """Limits that mean something, from the workbench's table of a box: low, high, and the quasi-p of each."""
-    limits: dict[str, tuple[float | None, float | None]] = {}
+def _limits(restricted: pd.DataFrame) -> Limits:
+    """The surest limits, surest first, from the workbench's table of a box: low, high, and the quasi-p of each."""
+    found: dict[str, tuple[float, tuple[float | None, float | None]]] = {}
     for name, (low, high, chance_low, chance_high) in zip(restricted.index, restricted.to_numpy(), strict=True):
-        sides = tuple(float(v) if chance <= SURE else None for v, chance in ((low, chance_low), (high, chance_high)))
-        if any(side is not None for side in sides):  # a side that is not limited has no chance (NaN)
-            limits[str(name)] = (sides[0], sides[1])
-    return limits
+        chances = [c for c in (chance_low, chance_high) if c <= SURE]  # a side that is not limited has none (NaN)
+        sides = (float(low) if chance_low <= SURE else None, float(high) if chance_high <= SURE else None)
+        if chances:
+            found[str(name)] = (min(chances), sides)
+    surest = sorted(found, key=lambda name: found[name][0])[:MOST_LIMITED]
+    return {name: found[name][1] for name in surest}

@@ -19,10 +19,10 @@ MOST_FOREMOST = 2  # parameters of a box that are drawn
 
 
 def discovery_section(found: Discovery, policy: str, measure: str,
-                      least_gain: float) -> tuple[Section, dict[str, Drawn], dict[str, pd.DataFrame]]:  # fmt: skip
+                      criterion: str) -> tuple[Section, dict[str, Drawn], dict[str, pd.DataFrame]]:  # fmt: skip
     """(section, figures, tables of numbers) of a scenario discovery."""
-    said = _sentences(found, policy, measure, least_gain)
-    section = Section("discovery", f"When {policy} fails", _about(found, measure, least_gain), said,
+    said = _sentences(found, policy, measure, criterion)
+    section = Section("discovery", f"When {policy} fails", _about(found, criterion), said,
                       [] if found.box is None else [_table(found, found.box)])  # fmt: skip
     drawn = {}
     if found.box is not None:
@@ -39,31 +39,42 @@ def discovery_section(found: Discovery, policy: str, measure: str,
     return section, drawn, numbers
 
 
-def _about(found: Discovery, measure: str, least_gain: float) -> str:
-    m = MEASURES[measure]
+def _about(found: Discovery, criterion: str) -> str:
     return (
         f"{len(found.runs):,} clinics were sampled over {len(found.names)} uncertain parameters, each over the middle "
         "90 % of its prior, and run with and without the policy on the same draws. The policy fails where "
-        f"{m.label.lower()} improves by less than {number(least_gain)} {m.unit_of_difference}. The box is PRIM's, with "
+        f"{criterion}. The box is PRIM's, with "
         "at most four parameters, made from one half of the clinics and held against the other half."
     )
 
 
-def _sentences(found: Discovery, policy: str, measure: str, least_gain: float) -> list[str]:
+def criterion_words(measure: str, least_gain: float | None, limit: float | None) -> str:
+    """'burnout risk improves by less than 5 points', 'is above 50 %', or both."""
     m = MEASURES[measure]
-    gain = f"{number(found.runs['gain'].mean())} {m.unit_of_difference}"
-    said = [f"With {policy}, {m.label.lower()} improves by {gain} on average over the sampled clinics; it fails "
-            f"(less than {number(least_gain)}) in {number(100 * found.fails)} % of them."]  # fmt: skip
-    if found.box is None:
-        few = "few" if found.fails < 0.5 else "many"
-        return [*said, f"That is too {few} to describe (a half needs {FEWEST_FAILURES} of either kind), or no region "
-                       "stands out."]  # fmt: skip
+    parts = [] if least_gain is None else [f"improves by less than {number(least_gain)} {m.unit_of_difference}"]
+    if limit is not None:
+        parts.append(f"is {'below' if m.better > 0 else 'above'} {number(limit)} {m.unit} with it")
+    return f"{m.label.lower()} {' or '.join(parts)}"
+
+
+def _sentences(found: Discovery, policy: str, measure: str, criterion: str) -> list[str]:
+    m, percent = MEASURES[measure], lambda share: f"{number(100 * share, 0)} %"
+    said = [f"With {policy}, {m.label.lower()} improves by {number(found.runs['gain'].mean())} {m.unit_of_difference} "
+            f"on average over the sampled clinics. It fails, since {criterion}, in {percent(found.fails)} of "
+            "them."]  # fmt: skip
     box = found.box
-    said.append(f"It fails mostly where {conditions(box)}: there {number(100 * box.fresh_density, 0)} % of clinics "
-                f"fail, and that region holds {number(100 * box.fresh_coverage, 0)} % of all failures (on clinics "
-                f"that the region was not made from; on its own {number(100 * box.density, 0)} and "
-                f"{number(100 * box.coverage, 0)} %).")  # fmt: skip
-    return said
+    if box is None and len(found.trajectory):
+        return [*said, "No region stands out: no limit on a parameter does more than a random split would."]
+    if box is None:
+        few = "few" if found.fails < 0.5 else "many"
+        return [*said, f"That is too {few} to describe: a half of the clinics needs {FEWEST_FAILURES} of either kind."]
+    inside = (f"of the clinics inside {percent(box.fresh_density)} fail (everywhere: {percent(found.fails)}), and it "
+              f"holds {percent(box.fresh_coverage)} of all failures, counted on clinics that the region was not made "
+              f"from; on its own {percent(box.density)} and {percent(box.coverage)}")  # fmt: skip
+    if box.holds:
+        return [*said, f"It fails mostly where {conditions(box)}: {inside}."]
+    return [*said, "No region stands out that holds on clinics it was not made from. The best guess does no better "
+                   f"than chance there ({conditions(box)}: {inside})."]  # fmt: skip
 
 
 def conditions(box: Box) -> str:

@@ -37,19 +37,20 @@ class Found(NamedTuple):
 
 
 def by_gradient(problem: Problem, seeds: np.ndarray, most_runs: int, starts: int = 3, seed: int = 0,
-                progress: Callable[[int], None] | None = None) -> Found:  # fmt: skip
+                progress: Callable[[int], None] | None = None, begin: np.ndarray | None = None) -> Found:  # fmt: skip
     """Sequential quadratic programming (SciPy's SLSQP) with the relaxed mode's derivatives, from several starts.
 
     One evaluation is charged as S (C + 1) runs: a run and a derivative by each of C doses, for S seeds. The first start
-    is the best of the straight model of the first evaluation, the others are random policies on the budget.
+    is ``begin`` (doses) or the best of the straight model of the first evaluation, the others are random policies on
+    the budget.
     """
     walk = _Walk(problem, seeds, most_runs, progress)
     top = problem.runs.dose_max
     cost = problem.runs.yearly_costs(np.diag(top))
-    begin = _straight_best(walk(np.zeros(len(top))), cost, problem)
+    first = _straight_best(walk(np.zeros(len(top))), cost, problem) if begin is None else begin / top
     others = random_doses(problem, starts - 1, np.random.default_rng([seed, 2])) / top
     share = (most_runs - walk.runs) // starts
-    for i, x0 in enumerate([begin, *others]):
+    for i, x0 in enumerate([first, *others]):
         walk.allowed = most_runs if i == starts - 1 else walk.runs + share
         try:
             _slsqp(walk, x0, cost)
