@@ -13,15 +13,16 @@ from experiments import effects, figures
 from experiments import report as reporting
 from experiments import report_words as words
 from experiments.analysis.pages import AnalysisError, Section, read_analysis, saved_analyses
-from experiments.effects import BASELINE
+from experiments.effects import BASELINE, ReportError
 from experiments.outcome_groups import AIMS, MEASURES, NEEDED
 from experiments.report_words import interval, number, signed
-from experiments.results import STORE, open_results
+from experiments.results import STORE, ResultsError, open_results
 from experiments.server.served import served
 from experiments.server.widgets import (
     Choice,
     Heading,
     Picture,
+    Stopped,
     Table,
     Tell,
     Waiting,
@@ -95,7 +96,9 @@ def shown(folder: Path, tell: Tell) -> Shown:
         data = effects.check_results(open_results(folder))
         tell("its outcomes", 0.2)
         return _shown(folder, stamp, _Held(data, tell))
-    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+    except (ResultsError, ReportError, Stopped):
+        raise
+    except Exception as error:  # reading a damaged store fails in ways of its own for each part of it
         raise ValueError(f"{folder}: the store cannot be read ({type(error).__name__}: {error}); it may be damaged: "
                          "run the sweep again in a new folder") from None  # fmt: skip
 

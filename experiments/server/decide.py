@@ -61,7 +61,7 @@ def Board(ledger: Ledger) -> None:
     items, broken = read_items(ledger)
 
     def decide(told: list[Any]) -> None:
-        action, name, reason, date = (str(part) for part in told)
+        action, name, reason, date = (part if isinstance(part, str) else "" for part in told)
         set_who(name)
         try:
             item = next(i for i in items if i.id == current)
@@ -96,7 +96,7 @@ def Board(ledger: Ledger) -> None:
                  on=usual_date(item).isoformat(), event_decide=decide)  # fmt: skip
     if served().twin is not None:
         Realised(ledger, served().twin, changes)
-    Entries(ledger)
+    Entries(ledger, changes)
 
 
 def read_items(ledger: Ledger) -> tuple[list[Item], str]:
@@ -153,7 +153,7 @@ def Recommendations(items: list[Item], chosen: str, choose: Any) -> None:
         what = item.recommendation
         rows.append([
             what["title"], item.state, what["start"],
-            f"{signed(what['burnout_risk'])} {interval(what['burnout_risk_low'], what['burnout_risk_high'])}",
+            f"{signed(what['burnout_risk'])} ({interval(what['burnout_risk_low'], what['burnout_risk_high'])})",
             *(signed(what[name]) for name in HEADS), MARKS[what["reading"]],
         ])  # fmt: skip
         tones.append(TONES.get(what["reading"], ""))
@@ -162,7 +162,7 @@ def Recommendations(items: list[Item], chosen: str, choose: Any) -> None:
     with solara.Div(classes=["ct-card"]):
         Heading("Recommendations")
         Table(["What", "State", "From", "Burnout risk (points), 90 %", *HEADS.values(), "Reading"], rows,
-              numbers=(3, 4, 5, 6), keys=[i.id for i in items], chosen=chosen, act=choose, tones=tones,
+              numbers=(2, 3, 4, 5, 6), keys=[i.id for i in items], chosen=chosen, act=choose, tones=tones,
               caption="Differences to doing nothing; choose one for its evidence")  # fmt: skip
 
 
@@ -194,7 +194,7 @@ def Evidence(item: Item) -> None:
     if course:
         Table(["Weeks after the start", "Doing nothing (%)", "With it (%)", "Difference, 90 %"], [
             [f"{p['days'] / 7:.0f}", number(p["nothing"]), number(p["level"]),
-             f"{signed(p['difference'])} {interval(p['low'], p['high'])}"] for p in course
+             f"{signed(p['difference'])} ({interval(p['low'], p['high'])})"] for p in course
         ], numbers=(0, 1, 2, 3), caption="Burnout risk over time")  # fmt: skip
     Table(["When", "State", "By", "Reason"], [[r.at, r.state, r.by, r.reason] for r in item.history.itertuples()],
           caption="Its history")  # fmt: skip
@@ -211,16 +211,16 @@ def Realised(ledger: Ledger, folder: Path, changes: int) -> None:
     with solara.Div(classes=["ct-card"]):
         Heading("Was past advice right?")
         rows = [
-            [r.title, r.measure, f"{signed(r.forecast)} {interval(r.forecast_low, r.forecast_high)}",
-             f"{signed(r.realised)} {interval(r.realised_low, r.realised_high)}", r.verdict]
+            [r.title, r.measure, f"{signed(r.forecast)} ({interval(r.forecast_low, r.forecast_high)})",
+             f"{signed(r.realised)} ({interval(r.realised_low, r.realised_high)})", r.verdict]
             for r in work.value.itertuples()
         ]  # fmt: skip
         Table(["Decision", "Measure", "Forecast", "Realised", "Verdict"], rows, numbers=(2, 3))
 
 
 @solara.component
-def Entries(ledger: Ledger) -> None:
-    """The ledger itself, newest entry first, and whether its chain is whole."""
+def Entries(ledger: Ledger, changes: int) -> None:
+    """The ledger itself, newest entry first, and whether its chain is whole; read again after each of ``changes``."""
     try:
         seal, entries, problem = ledger.verify(), ledger.entries(), ""
     except (ValueError, OSError) as error:

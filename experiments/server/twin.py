@@ -146,7 +146,8 @@ def OnePhysician(report: TwinReport, who: str) -> None:
                 ahead = report.forecast[report.forecast["who"] == who] if len(report.forecast) else report.forecast
                 if len(ahead):
                     rows = [
-                        [f"{r.months} month{'s' if r.months > 1 else ''} ({r.date})", percent(r.risk), f"{percent(r.low)} to {percent(r.high)}",
+                        [f"{r.months} month{'s' if r.months > 1 else ''} ({r.date})",
+                         percent(r.risk), f"{percent(r.low)} to {percent(r.high)}",
                          percent(r.stays)]
                         for r in ahead.itertuples()
                     ]  # fmt: skip

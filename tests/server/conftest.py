@@ -5,7 +5,7 @@ import re
 import shutil
 
 import pytest
-from served_pages import PAGE_SECONDS
+from served_pages import PAGE_SECONDS, serving
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 
@@ -20,6 +20,31 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if reason and "tests/server/" in str(item.fspath):
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory):
+    from served_folders import impact_folder, ledger_file, sweep_folder, twin_folder
+
+    from experiments.compilation import use_compilation_cache
+
+    use_compilation_cache()
+    base = tmp_path_factory.mktemp("served")
+    twin_folder(base / "twin")
+    sweep_folder(base / "sweep")
+    shutil.copytree(base / "sweep", base / "broken")
+    for path in (base / "broken" / "results.zarr").rglob("zarr.json"):
+        path.write_text("{ cut short", encoding="utf-8")
+    impact_folder(base / "impact")
+    ledger_file(base / "decisions.sqlite")
+    return base
+
+
+@pytest.fixture(scope="session")
+def address(folders):
+    with serving("--twin", folders / "twin", "--sweep", folders / "sweep", "--sweep", folders / "broken", "--impact",
+                 folders / "impact", "--ledger", folders / "decisions.sqlite") as (where, _):  # fmt: skip
+        yield where
 
 
 @pytest.fixture(scope="session")

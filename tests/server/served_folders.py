@@ -1,4 +1,4 @@
-"""Small folders for the pages to show, written by the package's own writers: a twin's, a sweep's, an impact's, a ledger."""
+"""Small folders for the pages to show, by the package's own writers: of a twin, a sweep, an impact, a ledger."""
 
 import datetime as dt
 
@@ -65,11 +65,10 @@ def _told(day):
     failing[:, 3] = 0.99 if day > 2 else 0.0
     drift, alarm = np.zeros((2, m)), np.zeros((2, m))
     drift[0, 0], alarm[0, 0] = 9.0, float(day > 3)
-    return Told(
-        np.stack([risk, risk - 0.08, risk, np.minimum(risk + 0.08, 1)]), risk, np.zeros((2, n, b)), np.full((3, 1), 0.5),
-        np.full((m, n), np.nan), np.full(m, np.nan), failing, drift, np.zeros((2, m)), alarm, np.full(n, 8.0), 0.0,
-        np.ones(n), np.full((m, n), np.nan),
-    )  # fmt: skip
+    unknown = np.full((m, n), np.nan)
+    quantiles = np.stack([risk, risk - 0.08, risk, np.minimum(risk + 0.08, 1)])
+    return Told(quantiles, risk, np.zeros((2, n, b)), np.full((3, 1), 0.5), unknown, unknown[:, 0], failing, drift,
+                np.zeros((2, m)), alarm, np.full(n, 8.0), 0.0, np.ones(n), unknown)  # fmt: skip
 
 
 def sweep_folder(folder):

@@ -2,15 +2,6 @@
 
 import re
 
-import pytest
-from served_pages import serving
-
-
-@pytest.fixture(scope="module")
-def address():
-    with serving() as (where, _):
-        yield where
-
 
 def test_a_day_is_stepped_and_two_browsers_have_a_clinic_each(visit, address):
     mine, other = visit(address), visit(address)
