@@ -4,7 +4,10 @@ While the twin is right, a clinic mean's surprise (observed less predicted, in s
 zero and variance one and tells nothing of tomorrow's. A change of regime shifts its mean. Page's (1954) cumulative sum
 with a reference value of half a standard deviation is the quickest to find a shift of one. At a limit of ten its run
 length to a false alarm is about 70,000 days of values on both sides together (Siegmund's approximation): for 14
-measures on 260 days one in twenty years. `calibration.twin.watchfulness` measures it on simulated clinics.
+measures on 260 days one in twenty years. `calibration.twin.watchfulness` measures it on simulated clinics: of eight
+of 20 physicians, with 256 members begun from the priors, the four that changed were found to in 2 to 4 days, and there
+was one false alarm in 452 days after the first weeks: small ensembles that still learn are surprised a little longer
+than they should be. Those weeks themselves do not count: who knows little is rightly surprised.
 """
 
 from __future__ import annotations
