@@ -11,7 +11,8 @@ how far past advice was right::
     ledger.decide(advice.table["id"][0], "approve", by="A. Name", reason="evenings are too long")
     ledger.decide(identifier, "undo", by="A. Name", reason="patients wait longer")
 
-An `Advice` holds (points are of 100; every difference is that to doing nothing):
+An `Advice` holds (points are of 100; every difference is that to doing nothing). Its ranks follow the burnout risk
+alone; what a change does to access and money stands beside it, and is for people to weigh:
 
 ``advice.table``    a row a recommendation, best first, "do nothing" among them: rank, id ("nothing" for doing nothing),
                     title, kind (of `abm.interventions.KINDS`; "" for doing nothing), area ("staffing", "process",
