@@ -17,9 +17,9 @@ from experiments.analysis.measured_runs import MeasuredRuns
 from experiments.outcome_groups import MEASURES
 
 # what matters most for burnout by its total index (`clinictwin sensitivity`, shipped parameters)
-FOREMOST = ("burnout_threshold_3", "recovery_rate", "burnout_exhaustion_effect", "exhaustion_midpoint",
-            "fatigue_build_rate", "awake_rest_quality", "baseline_motivation", "visit_minutes", "in_room_share",
-            "visit_requests_per_patient_year")  # fmt: skip
+FOREMOST = ("recovery_rate", "burnout_exhaustion_effect", "exhaustion_midpoint", "burnout_threshold_3",
+            "fatigue_build_rate", "awake_rest_quality", "visit_minutes", "burnout_cynicism_effect",
+            "baseline_motivation", "in_room_share")  # fmt: skip
 OF_ADOPTION = ("adoption_intercept", "adoption_usefulness_effect", "trust", "take_up_innovation",
                "learning_minutes_per_day")  # fmt: skip
 LEAST_MASS = 0.05  # of the runs, that a box holds

@@ -16,7 +16,7 @@ from experiments.outcome_groups import YEAR_DAYS
 
 DRAWS = 4000  # of turnover cost and of replicates together
 NEVER = np.inf
-TURNOVER_COST_SOURCE = "Hamidi 2018: 0.27 to 0.96 million USD a leaver"
+OF_LEAVING = ("leaving_per_year", "leaving_burnout_ratio", "leaving_exhaustion_effect")
 
 
 class Flows(NamedTuple):
@@ -44,6 +44,16 @@ def expected_leavers(data: xr.Dataset, p: Parameters) -> xr.DataArray:
     return (filled * chance).sum("physician") * float(data.attrs["period_days"])
 
 
+def leavers(data: xr.Dataset, p: Parameters) -> xr.DataArray:
+    """Leavers of each period [scenario, replicate, day]: expected ones, or those counted where ``p`` does not say how
+    people leave, since the experiment changes that between scenarios or replicates.
+    """
+    varies = int(data.attrs.get("clinics", 1)) > 1 or any(n in str(data.attrs.get("config", "")) for n in OF_LEAVING)
+    if varies and "left" in data:
+        return data["left"].astype("float64").sum("physician") * float(data.attrs["period_days"])
+    return expected_leavers(data, p)
+
+
 def flows(data: xr.Dataset, p: Parameters, first_use: dict[str, float] | None = None) -> Flows:
     """What changes against the baseline, period by period.
 
@@ -53,13 +63,13 @@ def flows(data: xr.Dataset, p: Parameters, first_use: dict[str, float] | None = 
     period = float(data.attrs["period_days"])
     order = ("scenario", "replicate", "day")
     base = [str(s) for s in data["scenario"].values].index(BASELINE)
-    leavers = expected_leavers(data, p).transpose(*order).values
+    left = leavers(data, p).transpose(*order).values
     income = (data["visit_revenue"].astype("float64").sum("physician") * period).transpose(*order).values
-    yearly = np.asarray(data["yearly_cost"].values if "yearly_cost" in data.coords else np.zeros(len(leavers)), float)
+    yearly = np.asarray(data["yearly_cost"].values if "yearly_cost" in data.coords else np.zeros(len(left)), float)
     begin = np.array([(first_use or {}).get(str(s), 0.0) for s in data["scenario"].values])
     ends = period * (1 + np.arange(data.sizes["day"]))
     used = np.clip((ends - begin[:, None]) / period, 0.0, 1.0)
-    return Flows(leavers[base] - leavers, income - income[base], yearly[:, None] * used * period / YEAR_DAYS, ends / 7,
+    return Flows(left[base] - left, income - income[base], yearly[:, None] * used * period / YEAR_DAYS, ends / 7,
                  float(ends[-1]) / YEAR_DAYS)  # fmt: skip
 
 

@@ -19,9 +19,9 @@ from experiments.report_words import NINETY, interval, number, signed
 PARTS = {"turnover_saved": "turnover avoided", "income": "income from visits", "cost": "cost of the change"}
 ABOUT_WORTH = (
     "Net is turnover avoided plus change in income minus the change's own cost. Leavers avoided are those expected "
-    "from burnout and exhaustion; each is valued at a cost drawn from 0.27 to 0.96 million USD (Hamidi 2018). Yearly "
-    "costs of changes and income per visit are assumed. Careers are longer than the run: turnover avoided "
-    "later is not counted."
+    "from burnout and exhaustion, or those counted where scenarios change how people leave; each is valued at a cost "
+    "drawn from 0.27 to 0.96 million USD (Hamidi 2018). Yearly costs of changes and income per visit are assumed. "
+    "Careers are longer than the run: turnover avoided later is not counted."
 )
 
 

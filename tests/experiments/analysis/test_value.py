@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 from abm.parameters import Parameters
-from experiments.analysis.value import NEVER, Flows, break_even, expected_leavers, flows, turnover_costs, worth
+from experiments.analysis.value import NEVER, Flows, break_even, expected_leavers, flows, leavers, turnover_costs, worth
 from experiments.analysis.who_gains import THIRDS, thirds, who_gains
 from experiments.effects import BASELINE
 from tests.experiments.test_effects import clinic
@@ -59,6 +59,9 @@ def test_costs_begin_with_the_change_and_leavers_follow_burnout():
     assert each == pytest.approx(10 * 7 * p.leaving_per_year / 365, rel=1e-3)
     burned = expected_leavers(calm.assign(burned_out=1.0 + calm["burned_out"]), p).values
     assert burned == pytest.approx(p.leaving_burnout_ratio * each, rel=1e-3)
+    # where a scenario changes how people leave, they are counted
+    counted = leavers(calm.assign_attrs(config="factors: {leaving_per_year: 2}"), p)
+    assert counted.values == pytest.approx(7 * data["left"].sum("physician").values)
 
 
 def test_groups_of_physicians_and_who_gains():
