@@ -63,6 +63,9 @@ def _sentences(found: Choice, problem: Problem) -> list[str]:
         f"{number(mine['yearly_cost'], 0)} USD a year, with third next available of {number(mine[ACCESS])} days "
         f"({'kept' if mine['keeps'] else 'not kept'} to the limits).",
     ]
+    visits, net = (signed(mine[name] - nothing[name], 0) for name in ("visits_kept", "net"))
+    said.append(f"Against no change, visits kept move by {visits} a week, and income minus turnover and the policy's "
+                f"cost by {net} thousand USD a year: lost income is not in the budget.")  # fmt: skip
     for method in (GRID, RANDOM):
         row = rows.loc[method]
         low, high = row["behind_low"], row["behind_high"]

@@ -8,11 +8,13 @@ from typer.testing import CliRunner
 
 from abm.layout import make_layout
 from abm.parameters import Parameters
-from experiments.analysis.choose import pareto
+from experiments.analysis.choose import Sizes, choose, pareto
 from experiments.analysis.inputs import inputs
 from experiments.analysis.measured_runs import MeasuredRuns
+from experiments.analysis.pages import write_analysis
 from experiments.analysis.policies import in_words, known_kinds, read_doses
 from experiments.analysis.policy import MEASURES_READ, Problem, Sloped, risk
+from experiments.analysis.policy_page import policy_section
 from experiments.analysis.search import by_gradient, grid_doses, of_doses, random_doses
 from experiments.cli import app
 
@@ -39,11 +41,10 @@ class Formula(Problem):
         return Sloped(self.burnout(doses), slope, self.wait(doses), np.array([0.0, 0.0, 0.0, 8.0]))
 
     def simulate(self, doses, seeds, progress=None):
-        one = np.ones(len(seeds))
-        return {
-            "burnout_risk": self.burnout(doses)[:, None] * one,
-            "third_next_available": self.wait(doses)[:, None] * one,
-        }
+        found = {name: np.zeros(len(doses)) for name in MEASURES_READ}
+        found |= {"burnout_risk": self.burnout(doses), "third_next_available": self.wait(doses)}
+        noise = np.random.default_rng(seeds).normal(0, 0.3, len(seeds))  # the same for every policy
+        return {name: values[:, None] + noise for name, values in found.items()}
 
 
 def formula(budget, limit):
@@ -62,6 +63,26 @@ def test_the_search_by_gradient_finds_the_known_best_policy():
         other = of_doses(problem, doses, np.arange(2))
         assert other.runs <= 300
         assert problem.burnout(best) <= problem.burnout(other.best(problem)) + 1e-3
+
+
+def test_a_choice_is_checked_on_fresh_seeds_and_written(tmp_path):
+    problem = formula(57_500.0, 12.0)
+    found = choose(problem, Sizes(runs=120, replicates=2, check=6, front=2))
+    rows = found.checked.set_index("method")
+    assert rows.loc["gradient", list(KINDS)].to_numpy(float) == pytest.approx([0.0, 1.0, 1.0, 0.25], abs=0.02)
+    assert rows["keeps"].all() and rows.loc["gradient", "behind_gradient"] == 0.0
+    # pairs share their noise: the interval of a difference is the difference
+    behind = problem.burnout(rows.loc["nothing", list(KINDS)].to_numpy(float)) - problem.burnout(
+        rows.loc["gradient", list(KINDS)].to_numpy(float)
+    )
+    assert rows.loc["nothing", ["behind_low", "behind_high"]].to_numpy(float) == pytest.approx([behind, behind])
+    assert max(found.runs[m] for m in ("gradient", "grid", "random")) <= 120
+    cheaper = found.front[found.front["yearly_cost"] <= 20_000]  # wellbeing pays most for its money
+    assert (cheaper["wellbeing"] > 0.9).any()
+    section, drawn, numbers = policy_section(found, problem)
+    page = write_analysis(tmp_path, section, numbers, drawn, {"seed": 0}).read_text(encoding="utf-8")
+    assert "inbox_pooling 1.00" in page and "data:image/svg+xml" in page
+    assert (tmp_path / "tables" / "policy_front.csv").exists() and (tmp_path / "figures" / "policy_front.png").exists()
 
 
 def test_every_policy_that_is_tried_keeps_to_the_budget():
