@@ -91,9 +91,11 @@ def Board(ledger: Ledger) -> None:
         Words(said[0], alert=said[1], role="status")
     item = next(i for i in items if i.id == current)
     with solara.Div(classes=["ct-card"]):
-        Evidence(item)
+        InWords(item)
         Decision(item=item.id, actions=[[a, LABELS[a]] for a in allowed_actions(item.state)], who=who,
                  on=usual_date(item).isoformat(), event_decide=decide)  # fmt: skip
+    with solara.Div(classes=["ct-card"]):
+        Evidence(item)
     if served().twin is not None:
         Realised(ledger, served().twin, changes)
     Entries(ledger, changes)
@@ -167,8 +169,8 @@ def Recommendations(items: list[Item], chosen: str, choose: Any) -> None:
 
 
 @solara.component
-def Evidence(item: Item) -> None:
-    """What speaks for a recommendation, what against it, how it is undone, and what was simulated."""
+def InWords(item: Item) -> None:
+    """What speaks for a recommendation, what against it, how it is undone, and what it rests on."""
     what, basis = item.recommendation, item.basis
     Heading(what["title"][:1].upper() + what["title"][1:])
     Words(f"State: {item.state}. For {what['who']} ({what['people']} physicians), {what['dose']:g} "
@@ -179,17 +181,23 @@ def Evidence(item: Item) -> None:
     Words(f"In {100 * what['chance_better']:.0f} % of {basis['pairs']} pairs of simulated clinics the risk is lower "
           f"with it. Simulated {basis['days']} days ahead from {basis['date']}, {basis['source']} {basis['folder']}, "
           f"data {basis['data']}, model {basis['model']}.", hint=True)  # fmt: skip
-    with solara.Div(classes=["ct-two"]):
-        rows = [[e["label"], f"{number(e['level'])} {e['unit']}", signed(e["difference"]),
-                 interval(e["low"], e["high"]), MARKS[e["reading"]]] for e in item.effects
-                if e["difference"] is not None]  # fmt: skip
-        Table(["Measure", "With it", "Difference", "90 %", "Reading"], rows, numbers=(1, 2, 3),
-              caption="All that was simulated")  # fmt: skip
-        people = sorted(item.people, key=lambda p: p["difference"] if p["difference"] is not None else 0.0)
+
+
+@solara.component
+def Evidence(item: Item) -> None:
+    """What was simulated of a recommendation, who gains, how it goes over time, and its history."""
+    Heading("Evidence")
+    rows = [[e["label"], f"{number(e['level'])} {e['unit']}", signed(e["difference"]),
+             interval(e["low"], e["high"]), MARKS[e["reading"]]]
+            for e in item.effects if e["difference"] is not None]  # fmt: skip
+    Table(["Measure", "With it", "Difference", "90 %", "Reading"], rows, numbers=(1, 2, 3),
+          caption="All that was simulated")  # fmt: skip
+    if not served().groups_only:
+        known = [p for p in item.people if p["difference"] is not None and p["risk"] is not None]
         Table(["Who", "Risk now (%)", "Change (points)", "90 %", "Reached"], [
             [p["who"], number(p["risk"], 0), signed(p["difference"]), interval(p["low"], p["high"]),
-             "yes" if p["reached"] else "no"] for p in people if p["difference"] is not None and p["risk"] is not None
-        ] if not served().groups_only else [], numbers=(1, 2, 3), caption="Who gains, the most first")  # fmt: skip
+             "yes" if p["reached"] else "no"] for p in sorted(known, key=lambda p: p["difference"])
+        ], numbers=(1, 2, 3), caption="Who gains, the most first")  # fmt: skip
     course = [p for p in item.path if p["measure"] == "burnout_risk" and p["level"] is not None]
     if course:
         Table(["Weeks after the start", "Doing nothing (%)", "With it (%)", "Difference, 90 %"], [

@@ -17,6 +17,7 @@ from experiments.figures import house_style
 from experiments.page import data_uri
 
 SCREEN_DPI = 110
+STOPPED = "Stopped."
 drawing = threading.Lock()  # Matplotlib's settings belong to the whole process
 
 Tell = Callable[[str, float], None]  # what comes next, and the share of all that is done with it
@@ -61,6 +62,8 @@ def use_work(make: Callable[[Tell], Any], dependencies: list[Any]) -> Work:
     running = result.state in (solara.ResultState.STARTING, solara.ResultState.WAITING, solara.ResultState.RUNNING,
                                solara.ResultState.INITIAL)  # fmt: skip
     value, refused = result.value if result.state == solara.ResultState.FINISHED else (None, "")
+    if result.state == solara.ResultState.CANCELLED:
+        refused = STOPPED
     return Work(value, refused or sentence(result.error), running, told[0], told[1], result.cancel)
 
 
@@ -69,7 +72,7 @@ def sentence(error: BaseException | None) -> str:
     if error is None:
         return ""
     if isinstance(error, Stopped):
-        return "Stopped."
+        return STOPPED
     if isinstance(error, ValueError | OSError):
         return str(error)
     return f"This failed unexpectedly ({type(error).__name__}: {error}); please report it."

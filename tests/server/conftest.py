@@ -27,6 +27,7 @@ def folders(tmp_path_factory):
     from served_folders import impact_folder, ledger_file, sweep_folder, twin_folder
 
     from experiments.compilation import use_compilation_cache
+    from tests.experiments.decisions.advised_clinic import fit_folder
 
     use_compilation_cache()
     base = tmp_path_factory.mktemp("served")
@@ -36,14 +37,16 @@ def folders(tmp_path_factory):
     for path in (base / "broken" / "results.zarr").rglob("zarr.json"):
         path.write_text("{ cut short", encoding="utf-8")
     impact_folder(base / "impact")
+    fit_folder(base / "fit")
     ledger_file(base / "decisions.sqlite")
     return base
 
 
 @pytest.fixture(scope="session")
 def address(folders):
-    with serving("--twin", folders / "twin", "--sweep", folders / "sweep", "--sweep", folders / "broken", "--impact",
-                 folders / "impact", "--ledger", folders / "decisions.sqlite") as (where, _):  # fmt: skip
+    given = ("twin", "twin"), ("sweep", "sweep"), ("sweep", "broken"), ("impact", "impact"), ("advice-from", "fit")
+    options = [word for name, folder in given for word in (f"--{name}", folders / folder)]
+    with serving(*options, "--ledger", folders / "decisions.sqlite") as (where, _):
         yield where
 
 

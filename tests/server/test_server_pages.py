@@ -19,6 +19,7 @@ def test_the_twin_page_shows_risks_alerts_and_what_raises_them_or_only_groups(vi
     page.get_by_text("evening work").wait_for()
     page.get_by_label("Show").select_option("groups only")
     page.get_by_text("are not shown").wait_for()
+    page.get_by_role("heading", name="dr-00").wait_for(state="detached")
     shown = page.locator("main").inner_text()
     assert "dr-0" not in shown and "fewer than the smallest group shown" in shown
 
@@ -71,6 +72,14 @@ def test_challenges_are_read_and_their_cost_seen(visit, address):
     page.get_by_text("12 challenges; choose one").wait_for()
     page.get_by_role("button", name="Staffing shortage").click()
     page.get_by_text("It moves").wait_for()
+
+
+def test_asking_for_advice_tells_how_far_it_is_and_can_be_stopped(visit, address):
+    page = visit(f"{address}/decide")
+    page.get_by_role("button", name="Ask for advice").click()
+    page.get_by_text("Simulating each change against doing nothing").wait_for()
+    page.get_by_role("button", name="Stop this").click()
+    page.get_by_role("alert").filter(has_text="Stopped.").wait_for()
 
 
 def test_pages_are_found_by_their_names_and_a_dead_server_is_a_sentence(visit):
