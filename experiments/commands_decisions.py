@@ -107,7 +107,10 @@ def decide(
     action: Annotated[str, typer.Argument(help="approve, reject, enact (it has begun) or undo.")],
     by: Annotated[str, typer.Option("--by", help="Name of who decides.")],
     reason: Annotated[str, typer.Option("--reason", help="Why; needed to reject and to undo.")] = "",
-    on: Annotated[str | None, typer.Option("--on", help="Date from which it counts (default: today).")] = None,
+    on: Annotated[
+        str | None,
+        typer.Option("--on", help="Date from which it counts (default: today; in a replay, the newest advice's)."),
+    ] = None,
     seen: Annotated[
         str | None, typer.Option("--seen", help="The state you saw; if it is another by now, nothing is written.")
     ] = None,

@@ -54,9 +54,10 @@ A `Ledger` has:
                       path, effects, people (its rows of those tables as lists of dicts), basis (a dict), history
                       (its entries, a table as above), start, end, undo_until (dates or None); raises LedgerError
 ``ledger.decide(id, action, *, by, reason="", on=None, seen=None)``  action: "approve", "reject", "enact" or "undo";
-                      a name is required, and a reason to reject or undo. ``on`` is the date it counts from (today),
-                      ``seen`` the state that the decider saw: if somebody was quicker, a `Conflict` is raised and
-                      nothing written. Returns the Item
+                      a name is required, and a reason to reject or undo. ``on`` is the date it counts from: if None,
+                      today, or for a replayed clinic the date of the newest advice; advice is approved as long as it
+                      looks ahead. ``seen`` is the state that the decider saw: if somebody was quicker, a `Conflict` is
+                      raised and nothing written. Returns the Item
 ``ledger.verify(head=None)``  the `Seal` (entries, head: the last hash); raises `BrokenChain` naming the first broken
                       link, or that a head noted earlier is not in it
 

@@ -14,7 +14,16 @@ import sqlalchemy as sa
 
 from experiments.decisions.chain import GENESIS, Seal, canonical, check_chain, entry_hash
 from experiments.decisions.errors import BrokenChain, Conflict, LedgerError
-from experiments.decisions.states import ACTIONS, FOLLOWS, NEEDS_REASON, allowed_actions, end_of, start_of, undo_until
+from experiments.decisions.states import (
+    ACTIONS,
+    FOLLOWS,
+    NEEDS_REASON,
+    allowed_actions,
+    end_of,
+    last_day_seen,
+    start_of,
+    undo_until,
+)
 from experiments.decisions.store import ENTRY, missing_guards, open_store, writing
 
 if TYPE_CHECKING:
@@ -78,9 +87,9 @@ class Ledger:
         """
         if action not in ACTIONS:
             raise LedgerError(f"action: met {action!r}, expected one of {', '.join(ACTIONS)}")
-        name, why, day = _name(by), _reason(reason, action), on or dt.date.today()
+        name, why = _name(by), _reason(reason, action)
         with writing(self._engine) as connection:
-            item = _item(identifier, _rows(connection, identifier))
+            item, day = _item(identifier, _rows(connection, identifier)), on or _date_of_clinic(connection)
             self._check(item, action, day, seen)
             _append(connection, item=identifier, state=ACTIONS[action], by=name, reason=why, on_day=day.isoformat(),
                     basis=item.basis, payload={})  # fmt: skip
@@ -93,6 +102,12 @@ class Ledger:
             raise Conflict(
                 f"{item.id}: met an item that {last['by']} {item.state} at {last['at']}"
                 f"{'' if seen is None else f' while you saw it {seen}'}, so it was not changed; possible: {possible}"
+            )
+        seen_until = last_day_seen(item.basis)
+        if action == "approve" and day > seen_until:
+            raise LedgerError(
+                f"{item.id}: met an approval on {day} of advice from {item.basis['date']} that looked ahead until "
+                f"{seen_until}, expected one by then; ask for new advice"
             )
         if action == "undo" and item.undo_until is not None and day > item.undo_until:
             raise LedgerError(
@@ -154,6 +169,15 @@ def _append(connection: sa.Connection, *, item: str, state: str, by: str, reason
         "previous": previous,
     }  # fmt: skip
     connection.execute(sa.insert(ENTRY).values(**entry, hash=entry_hash(entry)))
+
+
+def _date_of_clinic(connection: sa.Connection) -> dt.date:
+    """Today; for a clinic of other days (a replay: its newest advice does not reach today), that advice's date."""
+    newest = sa.select(ENTRY.c.payload).where(ENTRY.c.state == "proposed").order_by(ENTRY.c.number.desc()).limit(1)
+    basis, today = json.loads(connection.scalars(newest).one())["basis"], dt.date.today()
+    first = dt.date.fromisoformat(basis["date"])
+    length = last_day_seen(basis) - first
+    return today if first - length <= today <= first + length else first
 
 
 def _rows(connection: sa.Connection, item: str | None = None) -> list[dict[str, Any]]:

@@ -41,3 +41,8 @@ def undo_until(recommendation: Mapping[str, Any], start: dt.date) -> dt.date | N
     """The last date on which it can be undone; None: any."""
     days = recommendation["undo_days"]
     return None if days is None else start + dt.timedelta(days=int(days))
+
+
+def last_day_seen(basis: Mapping[str, Any]) -> dt.date:
+    """The last date that an advice looked ahead to; until then it can be approved."""
+    return dt.date.fromisoformat(basis["date"]) + dt.timedelta(days=int(basis["days"]))

@@ -102,6 +102,29 @@ def test_what_is_refused_leaves_the_ledger_as_it_was(ledger, action, words, says
     assert ledger.verify() == before
 
 
+def test_advice_is_approved_while_it_holds_and_a_replay_has_its_own_today(ledger, advice):
+    first = dt.date.fromisoformat(advice.basis.date)
+    too_late = first + dt.timedelta(days=advice.basis.days + 1)
+    with pytest.raises(LedgerError, match=f"approval on {too_late} of advice from {first}.*ask for new advice"):
+        ledger.decide(best(ledger), "approve", by="Ada", on=too_late)
+    payloads = [{**told, "basis": {**told["basis"], "date": "1999-03-01"}} for told in advice.proposals().values()]
+    replayed = Ledger(ledger.path.with_name("replay.sqlite"))
+    replayed.propose(_Told({"replayed": payloads[0]}))
+    assert replayed.decide("replayed", "approve", by="Ada").history["state"].iloc[-1] == "approved"
+    item = replayed.decide("replayed", "undo", by="Ada", reason="at once")
+    assert item.end == dt.date(1999, 3, 1)
+
+
+class _Told:
+    """An advice of other days, as a ledger asks it."""
+
+    def __init__(self, told):
+        self._told = told
+
+    def proposals(self, identifiers=None):
+        return self._told
+
+
 def test_what_has_become_permanent_is_not_undone(ledger):
     items = ledger.items()
     panel = items.loc[items["kind"] == "panel_reduction", "id"].iloc[0]
