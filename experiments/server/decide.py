@@ -208,6 +208,11 @@ def Evidence(item: Item) -> None:
           caption="Its history")  # fmt: skip
 
 
+def with_interval(value: float, low: float, high: float) -> str:
+    """A difference and its interval; nothing where it is not known yet."""
+    return "" if value != value else f"{signed(value)} ({interval(low, high)})"
+
+
 @solara.component
 def Realised(ledger: Ledger, folder: Path, changes: int) -> None:
     """What became of past decisions, as far as the twin can tell."""
@@ -219,8 +224,8 @@ def Realised(ledger: Ledger, folder: Path, changes: int) -> None:
     with solara.Div(classes=["ct-card"]):
         Heading("Was past advice right?")
         rows = [
-            [r.title, r.measure, f"{signed(r.forecast)} ({interval(r.forecast_low, r.forecast_high)})",
-             f"{signed(r.realised)} ({interval(r.realised_low, r.realised_high)})", r.verdict]
+            [r.title, r.measure.replace("_", " "), with_interval(r.forecast, r.forecast_low, r.forecast_high),
+             with_interval(r.realised, r.realised_low, r.realised_high), r.verdict]
             for r in work.value.itertuples()
         ]  # fmt: skip
         Table(["Decision", "Measure", "Forecast", "Realised", "Verdict"], rows, numbers=(2, 3))
