@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from abm.layout import make_layout
 from abm.parameters import Parameters
 from experiments.analysis.choose import Sizes, choose, pareto
+from experiments.analysis.dose_gradients import measures_and_slopes
 from experiments.analysis.inputs import inputs
 from experiments.analysis.measured_runs import MeasuredRuns
 from experiments.analysis.pages import write_analysis
@@ -124,14 +125,18 @@ def test_more_scribes_less_burnout_in_a_small_clinic():
 
 @pytest.mark.skipif(not FULL, reason="compiles derivatives of the simulator: minutes; CLINICTWIN_FULL=1 runs it")
 def test_derivatives_by_dose_are_those_of_differences():
-    problem = problem_of(kinds=("scribe", "protected_time"))
-    seeds, doses, step = np.arange(3), np.array([0.4, 0.3]), 0.01
-    sloped = problem.slopes(doses, seeds)
+    """In a clinic where nobody leaves or is absent: such rare events are steep ramps of the relaxed mode, which a step
+    crosses and a derivative meets or misses. No-shows are many: their ramps even out over 24 seeds."""
+    p = Parameters().replace(leaving_per_year=0.0, staff_leaving_per_year=0.0, absence_per_day=0.0)
+    runs, seeds, doses, step = MeasuredRuns(make_layout(5), KINDS[::3], MEASURES_READ), range(24), [0.4, 0.3], 0.05
+    slopes = measures_and_slopes(runs, p, np.array(doses), seeds)[1]
     moved = np.concatenate([doses + step * np.eye(2), doses - step * np.eye(2)])
-    found = problem.runs.run(problem.parameters, np.repeat(moved, 3, axis=0), [0, 1, 2] * 4, "relaxed")
-    for slope, measure in ((sloped.objective_slope, "burnout_risk"), (sloped.access_slope, "third_next_available")):
-        by_steps = found[measure].to_numpy().reshape(4, 3).mean(axis=1)
-        assert slope == pytest.approx((by_steps[:2] - by_steps[2:]) / (2 * step), rel=0.1, abs=0.2)
+    found = runs.run(p, np.repeat(moved, 24, axis=0), [*seeds] * 4, "relaxed")
+    for measure in ("burnout_risk", "third_next_available"):
+        values = found[measure].to_numpy().reshape(2, 2, 24)
+        by_steps = ((values[0] - values[1]) / (2 * step)).mean(axis=1)
+        assert slopes[measure].mean(axis=0) == pytest.approx(by_steps, rel=0.1, abs=0.5)
+        assert np.abs(by_steps).max() > 5  # there is something to agree on
 
 
 def test_policies_are_read_and_said():
