@@ -176,8 +176,9 @@ def InWords(item: Item) -> None:
     Words(f"State: {item.state}. For {what['who']} ({what['people']} physicians), {what['dose']:g} "
           f"{what['dose_unit']}, from {item.start}{f' until {item.end}' if item.end else ''}; "
           f"{what['yearly_cost']:,.0f} USD a year (assumed).")  # fmt: skip
-    Words(f"For it: {what['drivers']}. Against it: {what['against']}. To undo it: {what['undo']}"
-          f"{f', until {item.undo_until}' if item.undo_until else ''}.")  # fmt: skip
+    Words(f"For it: {what['drivers']}.")
+    Words(f"Against it: {what['against']}.")
+    Words(f"To undo it: {what['undo']}{f', until {item.undo_until}' if item.undo_until else ''}.")
     Words(f"In {100 * what['chance_better']:.0f} % of {basis['pairs']} pairs of simulated clinics the risk is lower "
           f"with it. Simulated {basis['days']} days ahead from {basis['date']}, {basis['source']} {basis['folder']}, "
           f"data {basis['data']}, model {basis['model']}.", hint=True)  # fmt: skip

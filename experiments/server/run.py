@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ MOST_SESSIONS = 40  # at a time; each holds a clinic of its own
 SHORTEST_TOKEN = 16  # characters
 TOKEN_VARIABLE = "CLINICTWIN_TOKEN"
 NO_EXTRA = "the browser app needs packages that are not installed; expected: pip install 'clinictwin[server]'"
+# What Mesa brings along is not enough: without its assets the page is blank offline, and the pages are Vue 2's.
+NEEDED = {"solara": "", "solara-assets": "", "ipyvue": "1", "ipyvuetify": "1"}  # package -> major version, "" for any
 
 
 class ServeError(ValueError):
@@ -36,14 +39,24 @@ def needed_token(host: str) -> str | None:
     return token
 
 
+def check_packages() -> None:
+    """Raise ServeError, naming the package, where the extra is not installed as it is pinned."""
+    for package, major in NEEDED.items():
+        try:
+            there = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            raise ServeError(f"{package}: not installed. {NO_EXTRA}") from None
+        if major and there.split(".")[0] != major:
+            raise ServeError(f"{package}: met version {there}, expected {major}.x. {NO_EXTRA}")
+
+
 def application(token: str | None, *, hours: float = LOGIN_HOURS) -> Gate:
     """The pages behind the gate, as an ASGI application. Raises ServeError if the extra is not installed."""
+    check_packages()
     os.environ["SOLARA_APP"] = "experiments.server.app"
-    try:
-        import solara.server.settings as settings
-        import solara.settings
-    except ImportError:
-        raise ServeError(NO_EXTRA) from None
+    import solara.server.settings as settings
+    import solara.settings
+
     settings.telemetry.mixpanel_enable = False
     settings.theme.show_banner = False
     settings.theme.loader = "plain"
@@ -55,10 +68,8 @@ def application(token: str | None, *, hours: float = LOGIN_HOURS) -> Gate:
     settings.assets.extra_locations = [str(Path(__file__).parent / "assets")]
     solara.settings.assets.proxy = True
     solara.settings.assets.cdn = "not-fetched:"  # what the installed assets lack is missing; it is not looked for
-    try:
-        from solara.server.starlette import app
-    except ImportError:
-        raise ServeError(NO_EXTRA) from None
+    from solara.server.starlette import app
+
     return Gate(app, token, hours=hours)
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from experiments.cli import app
 from experiments.server.gate import COOKIE, Gate, is_loopback
-from experiments.server.run import ServeError, needed_token
+from experiments.server.run import NEEDED, ServeError, check_packages, needed_token
 
 TOKEN = "a-token-for-the-tests-1234"
 
@@ -89,6 +89,17 @@ def test_a_token_is_needed_off_loopback_and_a_short_one_is_refused(monkeypatch):
     assert [is_loopback(h) for h in ("localhost", "127.0.0.9", "[::1]", "clinic.example", "0.0.0.0", "")] == [
         True, True, True, False, False, False,
     ]  # fmt: skip
+
+
+def test_packages_that_are_not_those_of_the_extra_are_refused(monkeypatch):
+    check_packages()
+    monkeypatch.setitem(NEEDED, "ipyvue", "3")
+    with pytest.raises(ServeError, match=r"ipyvue: met version 1\S+, expected 3.x.*clinictwin\[server\]"):
+        check_packages()
+    monkeypatch.setitem(NEEDED, "no-such-package", "")
+    monkeypatch.delitem(NEEDED, "ipyvue")
+    with pytest.raises(ServeError, match="no-such-package: not installed"):
+        check_packages()
 
 
 def test_a_taken_port_or_an_odd_clinic_is_refused():
