@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,13 @@ from calibration.suppression import hide_small_groups
 from calibration.twin import TwinReport, open_twin
 from experiments.server.clinic import Lines
 from experiments.server.served import served
-from experiments.server.widgets import Choice, Heading, Press, Table, Waiting, Words, percent, use_work
+from experiments.server.widgets import Choice, Heading, Table, Waiting, Words, percent, use_work
 
 BANDS = (0.0, 0.25, 0.5, 0.75, 1.0)  # of risk, as groups are shown
 STALE_DAYS = {"survey": 100}  # a quarterly survey is not stale sooner (assumed)
 STALE_AFTER_DAYS = 7  # any other stream (assumed)
 MOST_DRIVERS, DAYS_SHOWN = 8, 120
+LOOK_SECONDS = 5.0  # between looks at the folder
 HIDDEN = "fewer than the smallest group shown"
 
 
@@ -29,10 +31,14 @@ def Risks(rows: list[dict[str, Any]], chosen: str = "", event_pick: Any = None) 
     """Bars of risk."""
 
 
+def stamp_of(folder: Path) -> int:
+    """When a twin's folder was changed last, in nanoseconds; 0 if it is not there."""
+    return max((path.stat().st_mtime_ns for path in folder.glob("*")), default=0) if folder.is_dir() else 0
+
+
 def read(folder: Path) -> TwinReport:
-    """The twin, read again only when it has changed."""
-    stamp = max((path.stat().st_mtime_ns for path in folder.glob("*")), default=0) if folder.is_dir() else 0
-    return _read(folder, stamp)
+    """The twin, read again only when it has changed, once for all who look."""
+    return _read(folder, stamp_of(folder))
 
 
 @functools.lru_cache(maxsize=2)
@@ -54,13 +60,24 @@ def TwinPage() -> None:
 
 @solara.component
 def Reading(folder: Path) -> None:
-    """The twin, once it is read."""
+    """The twin, once it is read, and again when a process that follows a log has changed it."""
     again, set_again = solara.use_state(0)
+    last = solara.use_ref(None)
+
+    def watch(cancelled: threading.Event) -> None:
+        seen = stamp_of(folder)
+        while not cancelled.wait(LOOK_SECONDS):
+            now = stamp_of(folder)
+            if now != seen:
+                seen = now
+                set_again(lambda number: number + 1)
+
+    solara.use_thread(watch, dependencies=[folder], intrusive_cancel=False)
     work = use_work(lambda tell: read(folder), [folder, again])
-    Press("Read again", lambda: set_again(again + 1))
+    last.current = work.value or last.current
     Waiting(work, "Reading the twin")
-    if work.value is not None:
-        Told(work.value)
+    if last.current is not None:
+        Told(last.current)
 
 
 @solara.component

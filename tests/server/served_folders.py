@@ -58,6 +58,11 @@ def twin_folder(folder):
     return folder
 
 
+def live_another_day(folder):
+    """What a twin that follows its log writes in the evening."""
+    Store(folder).write_told(DAYS, _told(DAYS))
+
+
 def _told(day):
     n, m, s, b = len(WHO), len(COMPARED), len(WATCHED), len(BLOCK)
     risk = RISKS - 0.01 * (DAYS - 1 - day)

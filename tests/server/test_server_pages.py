@@ -1,11 +1,12 @@
 """The pages beside the clinic's, in a real browser: read, compared, decided, undone; what is broken is a sentence."""
 
+from served_folders import live_another_day
 from served_pages import serving
 
 from experiments.decisions import Ledger
 
 
-def test_the_twin_page_shows_risks_alerts_and_what_raises_them_or_only_groups(visit, address):
+def test_the_twin_page_shows_risks_alerts_and_what_raises_them_or_only_groups(visit, address, folders):
     page = visit(f"{address}/twin")
     rows = page.get_by_role("list", name="Risk of burnout by physician").get_by_role("listitem")
     rows.first.wait_for()
@@ -22,6 +23,9 @@ def test_the_twin_page_shows_risks_alerts_and_what_raises_them_or_only_groups(vi
     page.get_by_role("heading", name="dr-00").wait_for(state="detached")
     shown = page.locator("main").inner_text()
     assert "dr-0" not in shown and "fewer than the smallest group shown" in shown
+    assert "As of 2026-03-07" in shown
+    live_another_day(folders / "twin")
+    page.get_by_text("As of 2026-03-08").wait_for()
 
 
 def test_advice_is_approved_and_undone_by_name_and_the_ledger_says_so(visit, address, folders):
