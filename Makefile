@@ -23,10 +23,10 @@ demo: .venv/.ready-run
 	.venv/bin/clinictwin demo --out demo-output
 
 test: .venv/.ready-test
-	$(PY) -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 test-full: .venv/.ready-test
-	CLINICTWIN_FULL=1 $(PY) -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+	CLINICTWIN_FULL=1 $(PY) -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: .venv/.ready-test
 	$(PY) -m ruff check .
