@@ -59,10 +59,11 @@ def test_a_misspelt_name_is_refused_with_the_nearest_right_one(entry, data):
     typed = entry.name[:at] + entry.name[at + 1 :]  # one letter is missing
     if typed in NAMES:
         return
-    with pytest.raises(ParameterError, match="unknown parameter") as refusal:
+    as_near = [name for name in NAMES if any(name[:k] + name[k + 1 :] == typed for k in range(len(name)))]
+    right = f"did you mean '({'|'.join(as_near)})'"
+    with pytest.raises(ParameterError, match=f"unknown parameter.*{right}"):
         from_mapping({typed: entry.default})
-    assert f"did you mean {entry.name!r}?" in str(refusal.value)
-    with pytest.raises(ParameterError, match=f"did you mean '{entry.name}'"):
+    with pytest.raises(ParameterError, match=right):
         Parameters().replace(**{typed: entry.default})
 
 

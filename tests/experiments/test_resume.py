@@ -7,7 +7,9 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -152,20 +154,20 @@ def test_a_full_disk_says_what_is_safe_and_is_gone_on_from(start, undisturbed, t
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs POSIX permissions")
-def test_a_folder_that_is_read_only_is_refused_with_what_is_safe(undisturbed, tmp_path):
-    """In a process without root's rights, which permissions do not hold back."""
-    folder = tmp_path / "read-only"
+def test_a_folder_that_is_read_only_is_refused_with_what_is_safe():
+    """In a process without root's rights, which permissions do not hold back, in a folder that it can reach."""
+    reached = Path(tempfile.mkdtemp())
+    reached.chmod(0o755)
+    folder = reached / "read-only"
     folder.mkdir(mode=0o555)
     code = (
-        "import os, sys; from pathlib import Path; from experiments.results import SweepStore, StorageError\n"
+        "import filelock, os, sys; from pathlib import Path; from experiments.results import SweepStore, StorageError\n"
         "if os.geteuid() == 0: os.setresuid(65534, 65534, 65534)\n"
         "try:\n with SweepStore(Path(sys.argv[1])).locked(): pass\n"
         "except StorageError as error: print(error)"
     )
-    for path in (folder, *folder.parents):
-        if path == tmp_path.parent.parent.parent:
-            break
-        path.chmod(0o555 if path == folder else 0o755)
     done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, timeout=120)
     assert "cannot be written: Permission denied. Nothing was in it yet." in done.stdout, done.stderr
     assert not list(folder.iterdir())
+    folder.rmdir()
+    reached.rmdir()
