@@ -20,6 +20,7 @@ from experiments.plan import Plan
 from experiments.provenance import OF_THE_NUMBERS
 
 STORE, UNFINISHED, LEDGER = "results.zarr", "results.unfinished.zarr", "results.unfinished.txt"
+HALF_WRITTEN = "*.partial"  # what Zarr leaves of a chunk when it is killed while it writes
 LOCK = "results.lock"
 SAME = ("config", "parameters", "layout", "draws")  # what makes two sweeps the same
 # Zarr's pipeline without a detour for every chunk: measured, a third less processor time for a batch's small arrays.
@@ -191,6 +192,8 @@ class SweepStore:
     def finish(self) -> Path:
         """Call the store finished: every batch is in it."""
         with self.writing():
+            for left in self.unfinished.rglob(HALF_WRITTEN):
+                left.unlink()
             consolidate(self.unfinished)
             self.unfinished.rename(self.path)
             self.tidy()
