@@ -20,6 +20,7 @@ import numpy as np
 
 from calibration.rounds import Look, Point
 from calibration.search import posterior_loss
+from calibration.slopes import floats_as
 
 CHAINS, DRAWS, WARM_UP = 4, 250, 200
 DIVERGED_SHARE = 0.01  # of draws, above which the chains are not to be trusted (assumed)
@@ -51,12 +52,10 @@ def sample_posterior(point: Point, look: Look, place: np.ndarray, *, chains: int
 
     The coordinates are scaled by the curvature, in which the posterior is nearly round.
     """
-    single = lambda a: jnp.asarray(a, jnp.float32 if np.asarray(a).dtype.kind == "f" else None)  # noqa: E731
     root = np.linalg.cholesky(look.matrix)
-    arrays = [single(a) for a in (root, point.unknowns, look.expected.outputs, look.slopes)]
+    arrays = (root, point.unknowns, look.expected.outputs, look.slopes, place, look.target)
     keys = jax.random.split(jax.random.key(seed), chains)
-    target = jax.tree.map(single, look.target)
-    moves, statistics = _chains(keys, *arrays, jnp.asarray(place), target, draws, warm_up)
+    moves, statistics = _chains(keys, *floats_as(jnp.float32, arrays), draws, warm_up)
     return Samples(np.asarray(moves, float), {k: np.asarray(v) for k, v in statistics.items()})
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import optax
 
 from calibration.forward import BY_PHYSICIAN, Target, negative_log_likelihood
+from calibration.slopes import floats_as
 
 MEMORY = 10  # pairs L-BFGS remembers
 STEPS = 40  # most steps: a round posterior takes a handful
@@ -57,11 +58,8 @@ def best_move(
 ) -> tuple[np.ndarray, float]:
     """(move [D] from ``start`` to the maximum of the linear clinic's posterior, gain in log-posterior it promises)."""
     with jax.enable_x64(True):  # losses are large and gains small
-        wide = lambda a: jnp.asarray(np.asarray(a), jnp.float64 if np.asarray(a).dtype.kind == "f" else None)  # noqa: E731
-        move, after, before = _minimise(
-            wide(np.linalg.cholesky(matrix)), wide(start), wide(outputs), wide(slopes), jnp.asarray(place),
-            jax.tree.map(wide, target),
-        )  # fmt: skip
+        arrays = (np.linalg.cholesky(matrix), start, outputs, slopes, place, target)
+        move, after, before = _minimise(*floats_as(jnp.float64, arrays))
         return np.asarray(move, float), float(before) - float(after)
 
 

@@ -71,6 +71,11 @@ def as_single(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
     return tuple(np.asarray(a, np.float32) for a in arrays)
 
 
+def floats_as(dtype: Any, tree: Any) -> Any:
+    """The PyTree's arrays as JAX's, its floats in ``dtype``, everything else as it is."""
+    return jax.tree.map(lambda a: jnp.asarray(np.asarray(a), dtype if np.asarray(a).dtype.kind == "f" else None), tree)
+
+
 def shrunk(each: np.ndarray) -> np.ndarray:
     """Mean [A, N, O] of ``each`` [A, R, N, O] over runs, less what runs with other draws show to be noise.
 

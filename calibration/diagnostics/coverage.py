@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from calibration.fit_tables import NINETY
+
 
 def coverage(study: pd.DataFrame) -> pd.DataFrame:
     """One row a kind and name, and one for all of a kind (name "all"): share of 90 % intervals that hold the truth.
@@ -15,7 +17,7 @@ def coverage(study: pd.DataFrame) -> pd.DataFrame:
     """
     rows = study[(study["kind"] != "risk") | study["told"]]
     half = (rows["high"] - rows["low"]) / 2.0
-    rows = rows.assign(z=1.6449 * (rows["estimate"] - rows["truth"]) / half.where(half > 0))
+    rows = rows.assign(z=NINETY * (rows["estimate"] - rows["truth"]) / half.where(half > 0))
     every = [(kind, "all", table) for kind, table in rows.groupby("kind")]
     each = [(kind, name, table) for (kind, name), table in rows.groupby(["kind", "name"]) if kind != "risk"]
     return pd.DataFrame([_line(str(kind), str(name), table) for kind, name, table in every + each])

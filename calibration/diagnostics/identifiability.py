@@ -20,6 +20,7 @@ from calibration.fit_tables import INFORMED
 from calibration.forward import Target
 from calibration.rounds import Point
 from calibration.search import loss, posterior_loss
+from calibration.slopes import floats_as
 
 LOADED = 0.3  # of a direction of length one: parameters that are named with it
 
@@ -100,13 +101,13 @@ def profile(at: Revisited, direction: np.ndarray, steps: np.ndarray, *, exact: b
 def _minimum(at: Revisited, fixed: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, float]:
     """(move, loss) at the lowest point of ``fixed + rest.T @ free``."""
     with jax.enable_x64(True):
-        wide = lambda a: jnp.asarray(np.asarray(a), jnp.float64 if np.asarray(a).dtype.kind == "f" else None)  # noqa: E731
-        target = jax.tree.map(wide, at.look.target)
-        arrays = (wide(at.point.unknowns), wide(at.look.expected.outputs), wide(at.look.slopes),
-                  jnp.asarray(at.work.place), target)  # fmt: skip
-        curved = rest @ at.look.matrix @ rest.T
+        look = at.look
+        arrays = floats_as(
+            jnp.float64, (at.point.unknowns, look.expected.outputs, look.slopes, at.work.place, look.target)
+        )
+        curved = rest @ look.matrix @ rest.T
         root = np.linalg.inv(np.linalg.cholesky(curved)).T  # free = root @ v: nearly round in v
-        basis, offset = wide(rest.T @ root), wide(fixed)
+        basis, offset = floats_as(jnp.float64, (rest.T @ root, fixed))
 
         def value_and_slope(v: np.ndarray) -> tuple[float, np.ndarray]:
             value, slope = _value_and_slope(jnp.asarray(v), offset, basis, *arrays)
